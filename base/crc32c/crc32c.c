@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * CRC-32C in portable C, and the choice between it and the hardware's instruction.
+ *
+ * "Slicing by 8" (Kounavis and Berry, "A Systematic Approach to Building High Performance
+ * Software-based CRC Generators", 2005): table[k][b] is what byte b contributes when k more bytes
+ * follow it, so eight bytes are eight independent look-ups.  The tables (8 KiB) are computed at
+ * their first use, which is never on a processor with the instruction.
+ *
+ * Nothing here can fail.
+ */
+#include "base/crc32c/crc32c.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/bytes.h"
+
+enum { SLICES = 8 };
+
+static const uint32_t polynomial = 0x82F63B78u;
+static uint32_t table[SLICES][256];
+static pthread_once_t table_once = PTHREAD_ONCE_INIT;
+
+static void make_table(void)
+{
+    for (uint32_t byte = 0; byte < 256; byte++) {
+        uint32_t crc = byte;
+
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc >> 1 ^ ((crc & 1) != 0 ? polynomial : 0);
+        table[0][byte] = crc;
+    }
+    for (int slice = 1; slice < SLICES; slice++)
+        for (int byte = 0; byte < 256; byte++) {
+            uint32_t before = table[slice - 1][byte];
+
+            table[slice][byte] = before >> 8 ^ table[0][before & 0xFF];
+        }
+}
+
+static uint32_t add_eight(uint32_t crc, const uint8_t *at)
+{
+    uint32_t low = crc ^ smew__get_le32(at);
+    uint32_t high = smew__get_le32(at + 4);
+
+    return table[7][low & 0xFF] ^ table[6][low >> 8 & 0xFF] ^ table[5][low >> 16 & 0xFF] ^
+           table[4][low >> 24] ^ table[3][high & 0xFF] ^ table[2][high >> 8 & 0xFF] ^
+           table[1][high >> 16 & 0xFF] ^ table[0][high >> 24];
+}
+
+uint32_t smew__crc32c_portable(uint32_t crc, const void *data, size_t size)
+{
+    const uint8_t *at = data;
+
+    (void)pthread_once(&table_once, make_table);
+    crc = ~crc;
+    for (; size >= SLICES; size -= SLICES, at += SLICES)
+        crc = add_eight(crc, at);
+    for (; size > 0; size--, at++)
+        crc = crc >> 8 ^ table[0][(crc ^ *at) & 0xFF];
+    return ~crc;
+}
+
+uint32_t smew__crc32c(uint32_t crc, const void *data, size_t size)
+{
+    enum { UNKNOWN, PORTABLE, HARDWARE };
+    static _Atomic int way = UNKNOWN; /* threads that race here all find the same */
+    int chosen = atomic_load_explicit(&way, memory_order_relaxed);
+
+    if (chosen == UNKNOWN) {
+        chosen = smew__crc32c_has_hardware() ? HARDWARE : PORTABLE;
+        atomic_store_explicit(&way, chosen, memory_order_relaxed);
+    }
+    return chosen == HARDWARE ? smew__crc32c_hardware(crc, data, size)
+                              : smew__crc32c_portable(crc, data, size);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SMEW_BASE_OS_FD_H
+#define SMEW_BASE_OS_FD_H
+
+/* File descriptors and event fds.  errno ends here: everything answers a status. */
+
+#include <stdint.h>
+
+#include <smew/status.h>
+
+/* Translates errno after a failed call: EMFILE and ENFILE become NO_FDS, and so on. */
+enum smew_status smew__os_status(int error_number);
+/* The same with a sentence: "cannot open /run/smew: permission denied". */
+enum smew_status smew__os_fail(struct smew_error *error, int error_number, const char *format, ...)
+    SMEW_PRINTF(3, 4);
+
+/* Closes and sets to -1; -1 is fine. */
+void smew__fd_close(int *fd);
+
+/* Waits for poll(2) events until the deadline: OK, TIMEOUT, IO.  Interrupted waits go on. */
+enum smew_status smew__fd_wait(int fd, short events, uint64_t deadline_ns);
+
+/* An eventfd, non-blocking, close-on-exec. */
+enum smew_status smew__eventfd_open(int *fd);
+void smew__eventfd_signal(int fd); /* async-signal-safe, keeps errno */
+void smew__eventfd_drain(int fd);
+
+/*
+ * Are this many descriptors free right now?  Asked before a library that aborts for want of them;
+ * another thread may take them in between, so ask for more than are needed.  OK, NO_FDS.
+ */
+enum smew_status smew__fd_spare(unsigned count);
+
+#endif

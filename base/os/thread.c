@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads, mutexes and conditions, over pthreads.
+ *
+ * A thread of the library takes no signal that is meant for the program: all are masked while it is
+ * made, so that it is born that way.  Those that its own instructions raise (SIGSEGV and its kin)
+ * stay open, or the program's crash handler would not see them.
+ *
+ * Failure modes: making any of these may find no memory, a thread also a limit (LIMIT).  Locking
+ * and signalling cannot fail when they are used as meant.
+ */
+#include "base/os/thread.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <time.h>
+
+#include <sched.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/os/fault.h"
+#include "base/os/fd.h"
+
+struct start {
+    void (*run)(void *argument);
+    void *argument;
+    char name[16];
+};
+
+enum smew_status smew__mutex_init(struct smew__mutex *mutex)
+{
+    int failed = smew__fault_trips() ? errno : pthread_mutex_init(&mutex->native, NULL);
+
+    return failed == 0 ? SMEW_OK : smew__os_status(failed);
+}
+
+void smew__mutex_fini(struct smew__mutex *mutex)
+{
+    (void)pthread_mutex_destroy(&mutex->native);
+}
+
+void smew__mutex_lock(struct smew__mutex *mutex)
+{
+    (void)pthread_mutex_lock(&mutex->native);
+}
+
+void smew__mutex_unlock(struct smew__mutex *mutex)
+{
+    (void)pthread_mutex_unlock(&mutex->native);
+}
+
+enum smew_status smew__condition_init(struct smew__condition *condition)
+{
+    pthread_condattr_t attributes;
+    int failed = smew__fault_trips() ? errno : pthread_condattr_init(&attributes);
+
+    if (failed != 0)
+        return smew__os_status(failed);
+    failed = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    if (failed == 0)
+        failed = smew__fault_trips() ? errno : pthread_cond_init(&condition->native, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+    return failed == 0 ? SMEW_OK : smew__os_status(failed);
+}
+
+void smew__condition_fini(struct smew__condition *condition)
+{
+    (void)pthread_cond_destroy(&condition->native);
+}
+
+bool smew__condition_wait(struct smew__condition *condition, struct smew__mutex *mutex,
+                          uint64_t deadline_ns)
+{
+    struct timespec until = {.tv_sec = (time_t)(deadline_ns / SMEW_NS_PER_S),
+                             .tv_nsec = (long)(deadline_ns % SMEW_NS_PER_S)};
+
+    if (deadline_ns == SMEW_NEVER_NS)
+        return pthread_cond_wait(&condition->native, &mutex->native) == 0;
+    return pthread_cond_timedwait(&condition->native, &mutex->native, &until) != ETIMEDOUT;
+}
+
+void smew__condition_signal(struct smew__condition *condition)
+{
+    (void)pthread_cond_signal(&condition->native);
+}
+
+void smew__condition_broadcast(struct smew__condition *condition)
+{
+    (void)pthread_cond_broadcast(&condition->native);
+}
+
+static void *run_thread(void *argument)
+{
+    struct start start = *(struct start *)argument;
+
+    smew__free(argument);
+    (void)pthread_setname_np(pthread_self(), start.name);
+    start.run(start.argument);
+    return NULL;
+}
+
+static void mask_signals(sigset_t *before)
+{
+    static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
+    sigset_t masked;
+
+    (void)sigfillset(&masked);
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        (void)sigdelset(&masked, own[i]);
+    (void)pthread_sigmask(SIG_SETMASK, &masked, before);
+}
+
+enum smew_status smew__thread_start(struct smew__thread *thread, const char *name,
+                                    void (*run)(void *argument), void *argument)
+{
+    struct start *start = smew__alloc(sizeof *start);
+    sigset_t before;
+    int failed;
+
+    if (start == NULL)
+        return SMEW_NO_MEMORY;
+    start->run = run;
+    start->argument = argument;
+    (void)snprintf(start->name, sizeof start->name, "%s", name);
+    mask_signals(&before);
+    failed = smew__fault_trips() ? errno : pthread_create(&thread->native, NULL, run_thread, start);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failed != 0) {
+        smew__free(start);
+        return failed == EAGAIN ? SMEW_LIMIT : smew__os_status(failed);
+    }
+    thread->started = true;
+    return SMEW_OK;
+}
+
+void smew__thread_join(struct smew__thread *thread)
+{
+    if (thread->started)
+        (void)pthread_join(thread->native, NULL);
+    thread->started = false;
+}
+
+uint64_t smew__thread_self(void)
+{
+    static _Atomic uint64_t drawn;
+    static _Thread_local uint64_t own;
+
+    if (own == 0)
+        own = atomic_fetch_add_explicit(&drawn, 1, memory_order_relaxed) + 1;
+    return own;
+}
+
+unsigned smew__cpu_count(void)
+{
+    cpu_set_t usable;
+    long online;
+
+    /* Fails where there are more processors than the set can hold. */
+    if (SMEW__SYS(sched_getaffinity(0, sizeof usable, &usable)) == 0)
+        return (unsigned)CPU_COUNT(&usable);
+    online = sysconf(_SC_NPROCESSORS_ONLN);
+    return online > 0 ? (unsigned)online : 1;
+}

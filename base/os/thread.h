@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SMEW_BASE_OS_THREAD_H
+#define SMEW_BASE_OS_THREAD_H
+
+/*
+ * Threads with every signal masked, mutexes, and conditions that wait on the monotonic clock.
+ */
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <smew/status.h>
+
+struct smew__mutex {
+    pthread_mutex_t native;
+};
+struct smew__condition {
+    pthread_cond_t native;
+};
+struct smew__thread {
+    pthread_t native;
+    bool started;
+};
+
+enum smew_status smew__mutex_init(struct smew__mutex *mutex);
+void smew__mutex_fini(struct smew__mutex *mutex);
+void smew__mutex_lock(struct smew__mutex *mutex);
+void smew__mutex_unlock(struct smew__mutex *mutex);
+
+enum smew_status smew__condition_init(struct smew__condition *condition);
+void smew__condition_fini(struct smew__condition *condition);
+/* False when the deadline passed.  SMEW_NEVER_NS waits for a signal only. */
+bool smew__condition_wait(struct smew__condition *condition, struct smew__mutex *mutex,
+                          uint64_t deadline_ns);
+void smew__condition_signal(struct smew__condition *condition);
+void smew__condition_broadcast(struct smew__condition *condition);
+
+/* `name` is at most 15 bytes and shows in ps -T. */
+enum smew_status smew__thread_start(struct smew__thread *thread, const char *name,
+                                    void (*run)(void *argument), void *argument);
+void smew__thread_join(struct smew__thread *thread); /* one that never started is fine */
+uint64_t smew__thread_self(void); /* a number of the calling thread, never 0, never reused */
+
+unsigned smew__cpu_count(void); /* of those this process may use, at least 1 */
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Handlers: entering, leaving, holding, completing.
+ *
+ * The context is the thread's own and needs no lock.  A handler that calls another bus of the
+ * program is inside a handler there too: its sends wait for nothing anywhere.
+ */
+
+#include "bus/handler.h"
+
+#include "base/clock.h"
+#include "bus/intake.h"
+#include "bus/outbox.h"
+#include "bus/service.h"
+
+static _Thread_local struct smew__handler_context context;
+
+struct smew__handler_context *smew__handler_current(void)
+{
+    return context.bus ? &context : NULL;
+}
+
+void smew__handler_enter(struct smew_bus *bus, struct smew_message *message)
+{
+    context.bus = bus;
+    context.message = message;
+    context.sunk = false;
+    smew__list_init(&context.sends);
+}
+
+void smew__handler_leave(struct smew_bus *bus)
+{
+    if (!smew__list_empty(&context.sends)) {
+        smew__bus_lock(bus);
+        smew__outbox_commit(bus, &context.sends);
+        smew__bus_unlock(bus);
+    }
+    context.bus = NULL;
+    context.message = NULL;
+}
+
+void smew__bus_enter(struct smew_bus *bus, struct smew_message *message)
+{
+    smew__bus_lock(bus);
+    while (smew__outbox_pauses(bus) && smew__bus_wait(bus, smew__outbox_resumes_ns(bus)))
+        ;
+    smew__bus_unlock(bus);
+    smew__handler_enter(bus, message);
+    context.sunk = true;
+}
+
+void smew__bus_leave(struct smew_bus *bus)
+{
+    smew__handler_leave(bus);
+}
+
+bool smew__bus_inside(void)
+{
+    return context.bus != NULL;
+}
+
+/* True when the message's own deadline has passed: its handler does not see it. */
+static bool expired(const struct smew_message *message)
+{
+    uint64_t deadline_ns = message->envelope.deadline_ns;
+
+    return deadline_ns && smew_now_ns() >= deadline_ns;
+}
+
+void smew__handler_run(struct smew_bus *bus, struct smew__due *due)
+{
+    struct smew_message *message = SMEW_CONTAINER(due, struct smew_message, delivery.due);
+    struct smew__registration *registration = message->delivery.registration;
+
+    if (!bus)
+        return; /* closing: the intake gives it back */
+    if (expired(message)) {
+        message->delivery.result = SMEW_EXPIRED;
+    } else {
+        smew__handler_enter(bus, message);
+        registration->handler(bus, message, registration->user);
+        smew__handler_leave(bus);
+    }
+    smew__bus_lock(bus);
+    smew__intake_settle(message); /* not before: whoever holds it may be done long since */
+    smew__bus_unlock(bus);
+}
+
+struct smew_message *smew_message_hold(const struct smew_message *message)
+{
+    struct smew_message *held;
+
+    if (!context.bus || context.message != message || context.message->delivery.held)
+        return NULL;
+    held = context.message;
+    smew__message_ref(held);
+    atomic_fetch_add_explicit(&held->delivery.unsettled, 1, memory_order_relaxed);
+    held->delivery.held = true;
+    return held;
+}
+
+/* A number that is no status would not get through the codec: it is a refusal without a reason. */
+static enum smew_status checked(enum smew_status result)
+{
+    switch (result) {
+#define KNOWN(name, code, text) case SMEW_##name:
+        SMEW_STATUS_LIST(KNOWN)
+#undef KNOWN
+        return result;
+    default:
+        return SMEW_REJECTED;
+    }
+}
+
+void smew_message_complete(struct smew_message *message, enum smew_status result)
+{
+    struct smew_bus *bus = message ? message->delivery.bus : NULL;
+
+    if (bus && smew__bus_ours(bus)) {
+        smew__bus_lock(bus);
+        message->delivery.result = checked(result);
+        smew__intake_settle(message);
+        smew__bus_unlock(bus);
+    }
+    smew__message_unref(message);
+}
+
+void smew_message_reject(const struct smew_message *message)
+{
+    if (context.message == message && message)
+        context.message->delivery.result = SMEW_REJECTED;
+}

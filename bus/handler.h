@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SMEW_BUS_HANDLER_H
+#define SMEW_BUS_HANDLER_H
+
+/*
+ * Being inside a handler: the thread knows for which node and which message, so that its sends go
+ * to the outbox and nothing in it waits.
+ */
+
+#include "bus/message.h"
+#include "bus/window.h"
+
+struct smew__handler_context {
+    struct smew_bus *bus;         /* NULL: not inside a handler */
+    struct smew_message *message; /* what it handles; NULL: a timer or a callback */
+    bool sunk;                    /* of a sink: what it cannot send becomes a dead letter */
+    struct smew__list sends;      /* parcels for this node's outbox, committed on leaving */
+};
+
+/* The calling thread's context, or NULL outside of handlers. */
+struct smew__handler_context *smew__handler_current(void);
+
+/* Runs the handler of a queued delivery; a smew__due's run. */
+void smew__handler_run(struct smew_bus *bus, struct smew__due *due);
+
+/* Marks the thread as inside a handler; leave commits its sends.  Without the lock. */
+void smew__handler_enter(struct smew_bus *bus, struct smew_message *message);
+void smew__handler_leave(struct smew_bus *bus);
+
+#endif

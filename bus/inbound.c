@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inbound channels.
+ *
+ * Happy path: HELLO is answered with ours; envelopes are admitted in order; when a turn of reading
+ * is over, or handlers completed something, one ACK tells it.
+ *
+ * Failure modes: another user's process, another bus, a second HELLO, more in flight than the
+ * window, a frame that does not decode: the channel is closed, where possible after a REFUSE with
+ * a sentence, and counted.  What was admitted stays admitted; the sender dials again and re-sends,
+ * and finds its ids known.
+ */
+
+#include "bus/inbound.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "bus/intake.h"
+#include "bus/request.h"
+#include "bus/topic.h"
+#include "bus/transmit.h"
+#include "diagnostics/log.h"
+
+enum { RESULTS_MOST = 1024, WINDOW_MOST = 65536 };
+
+/* ---- closing ------------------------------------------------------------------------- */
+
+static void on_closed(struct smew__watch *watch)
+{
+    struct smew__inbound *inbound = SMEW_CONTAINER(watch, struct smew__inbound, watch);
+    struct smew_bus *bus = inbound->bus;
+
+    inbound->channel->ops->close(inbound->channel);
+    smew__bus_lock(bus);
+    smew__list_remove(&inbound->link);
+    bus->stats.connections--;
+    smew__bus_unlock(bus);
+    smew__buffer_fini(&inbound->out);
+    smew__free(inbound->done);
+    smew__free(inbound->results);
+    smew__free(inbound);
+}
+
+/* On the service thread, with the lock held. */
+static void close_inbound(struct smew__inbound *inbound, enum smew_status status)
+{
+    struct smew_bus *bus = inbound->bus;
+
+    if (inbound->closing)
+        return;
+    inbound->closing = true;
+    smew__list_remove(&inbound->due);
+    if (inbound->sender && inbound->sender->inbound == inbound)
+        inbound->sender->inbound = NULL;
+    inbound->sender = NULL;
+    if (status == SMEW_CORRUPT || status == SMEW_VERSION || status == SMEW_TOO_BIG) {
+        bus->stats.bad_frames++;
+        smew__log(SMEW_LOG_WARN, "%s closes a connection: %s", bus->address,
+                  smew_status_text(status));
+    }
+    smew__condition_broadcast(&bus->changed); /* nobody is left to be told */
+    smew__watch_stop(&inbound->watch);
+}
+
+/* ---- answering ----------------------------------------------------------------------- */
+
+/* Puts `out` onto the channel and flushes: OK, AGAIN, or the channel's failure. */
+static enum smew_status push(struct smew__inbound *inbound)
+{
+    struct smew_bytes part = {inbound->out.data, inbound->out.size};
+    enum smew_status status = SMEW_OK;
+
+    if (part.size) {
+        status = inbound->channel->ops->try_send(inbound->channel, &part, 1);
+        if (!status)
+            smew__buffer_clear(&inbound->out);
+    }
+    if (!status)
+        status = inbound->channel->ops->flush(inbound->channel);
+    return status;
+}
+
+/* The next ACK's item, or false when there is nothing to tell.  With the lock held. */
+static bool next_ack(struct smew__inbound *inbound, struct smew__ack *ack,
+                     struct smew__ack_result *results)
+{
+    size_t count = inbound->result_count < RESULTS_MOST ? inbound->result_count : RESULTS_MOST;
+
+    if (!count && inbound->received == inbound->received_told &&
+        inbound->completed == inbound->completed_told)
+        return false;
+    memcpy(results, inbound->results, count * sizeof(*results));
+    inbound->result_count -= count;
+    memmove(inbound->results, inbound->results + count, inbound->result_count * sizeof(*results));
+    *ack = (struct smew__ack){
+        .received = inbound->received, .results = results, .result_count = count};
+    /* The prefix may not run ahead of a result that is not told yet. */
+    ack->completed = inbound->completed;
+    for (size_t i = 0; i < inbound->result_count; i++) {
+        if (inbound->results[i].position <= ack->completed)
+            ack->completed = inbound->results[i].position - 1;
+    }
+    inbound->received_told = ack->received;
+    inbound->completed_told = ack->completed;
+    return true;
+}
+
+void smew__inbound_acknowledge(struct smew__inbound *inbound)
+{
+    struct smew_bus *bus = inbound->bus;
+    struct smew__ack_result results[RESULTS_MOST];
+    struct smew__item item = {.type = SMEW__ITEM_ACK};
+    enum smew_status status = SMEW_OK;
+    bool more = !inbound->closing;
+
+    while (more && !status) {
+        if (inbound->out.size == 0) {
+            smew__bus_lock(bus);
+            more = inbound->done && next_ack(inbound, &item.ack, results);
+            inbound->telling |= more;
+            smew__bus_unlock(bus);
+            if (more)
+                status = bus->codec->encode(&item, &inbound->out);
+        }
+        if (!status)
+            status = push(inbound);
+    }
+    if (inbound->closing)
+        return;
+    if (inbound->abandoned)
+        status = SMEW_NO_MEMORY;
+    if (!status && inbound->telling) {
+        smew__bus_lock(bus);
+        inbound->telling = false;
+        smew__condition_broadcast(&bus->changed);
+        smew__bus_unlock(bus);
+    }
+    if ((status && status != SMEW_AGAIN) || (inbound->refusing && !status)) {
+        smew__bus_lock(bus);
+        close_inbound(inbound, status);
+        smew__bus_unlock(bus);
+        return;
+    }
+    smew__watch_update(&inbound->watch, inbound->channel->ops->interest(inbound->channel), false);
+}
+
+/* The service thread is to look at it.  With the lock held. */
+static void make_due(struct smew__inbound *inbound)
+{
+    struct smew_bus *bus = inbound->bus;
+
+    if (smew__list_empty(&inbound->due))
+        smew__list_append(&bus->inbounds_due, &inbound->due);
+    smew__service_kick(bus);
+}
+
+void smew__inbound_complete(struct smew__inbound *inbound, uint64_t position,
+                            enum smew_status status)
+{
+    inbound->done[position & inbound->mask] = 1;
+    if (status || position != inbound->completed + 1)
+        inbound->results[inbound->result_count++] = (struct smew__ack_result){position, status};
+    while (inbound->done[(inbound->completed + 1) & inbound->mask])
+        inbound->done[++inbound->completed & inbound->mask] = 0;
+    make_due(inbound);
+}
+
+/* The service thread closes it; until then nothing of it is admitted.  With the lock held. */
+static void abandon(struct smew__inbound *inbound)
+{
+    inbound->abandoned = true;
+    make_due(inbound);
+}
+
+void smew__inbound_refuse(struct smew__inbound *inbound, uint64_t position,
+                          struct smew__text target)
+{
+    if (smew__barrier_raise(&inbound->sender->barriers, target))
+        smew__inbound_complete(inbound, position, SMEW_NO_MACHINE);
+    else /* what follows may not overtake it: its sender dials anew, and begins with it */
+        abandon(inbound);
+}
+
+/* ---- reading ------------------------------------------------------------------------- */
+
+static enum smew_status refuse(struct smew__inbound *inbound, enum smew_status status,
+                               const char *text)
+{
+    struct smew__item item = {.type = SMEW__ITEM_REFUSE, .refuse = {status, {text, strlen(text)}}};
+
+    inbound->refusing = true;
+    return inbound->bus->codec->encode(&item, &inbound->out);
+}
+
+/* With the lock held: the sender's record, and the rings for its window. */
+static enum smew_status greet(struct smew__inbound *inbound, const struct smew__hello *hello)
+{
+    struct smew_bus *bus = inbound->bus;
+    struct smew__sender *sender = smew__sender_get(bus, hello);
+    uint32_t size = 1;
+
+    while (size <= hello->window)
+        size *= 2;
+    inbound->done = smew__calloc(size, 1);
+    inbound->results = smew__calloc(size, sizeof(*inbound->results));
+    if (!sender || !inbound->done || !inbound->results)
+        return SMEW_NO_MEMORY;
+    inbound->mask = size - 1;
+    if (sender->inbound)
+        close_inbound(sender->inbound, SMEW_OK); /* it dialled anew before we saw the loss */
+    inbound->sender = sender;
+    sender->inbound = inbound;
+    return smew__sender_resume(sender);
+}
+
+/*
+ * Is this the node that the directory knows in that slot, and is it its process that speaks?  With
+ * the lock held.
+ */
+static bool is_member(const struct smew__inbound *inbound, const struct smew__hello *hello)
+{
+    struct smew_peer_credentials who = inbound->channel->ops->credentials(inbound->channel);
+    struct smew__node_ref ref = {hello->slot, hello->generation};
+    struct smew__node_record record;
+
+    return smew__directory_node(inbound->bus->directory, ref, &record) == SMEW_OK &&
+           record.node == hello->node && (who.pid < 0 || who.pid == record.process.pid);
+}
+
+/* With the lock held. */
+static enum smew_status on_hello(struct smew__inbound *inbound, const struct smew__hello *hello)
+{
+    struct smew_bus *bus = inbound->bus;
+    struct smew__item answer;
+    enum smew_status status;
+
+    if (inbound->done || hello->window == 0 || hello->window > WINDOW_MOST ||
+        hello->slot >= SMEW__DIRECTORY_NODES || hello->generation == 0)
+        return SMEW_CORRUPT;
+    if (hello->bus.size != strlen(bus->name) ||
+        memcmp(hello->bus.data, bus->name, hello->bus.size) != 0)
+        return refuse(inbound, SMEW_INVALID, "this node belongs to another bus");
+    if (!is_member(inbound, hello)) {
+        bus->stats.bad_frames++;
+        return refuse(inbound, SMEW_PERMISSION, "the directory knows another node there");
+    }
+    status = greet(inbound, hello);
+    if (status)
+        return status;
+    smew__hello_fill(bus, &answer);
+    return bus->codec->encode(&answer, &inbound->out);
+}
+
+/* With the lock held. */
+static enum smew_status on_envelope(struct smew__inbound *inbound,
+                                    const struct smew__envelope *envelope)
+{
+    struct smew_bus *bus = inbound->bus;
+    struct smew__sender *sender = inbound->sender;
+    struct smew__entry *known = NULL;
+    enum smew_status status;
+
+    if (!sender || envelope->id.node != sender->node)
+        return SMEW_CORRUPT;
+    bus->stats.bytes_received += envelope->payload_size;
+    if (envelope->flags & SMEW__ENVELOPE_LOSSY) {
+        smew__topic_receive(bus, envelope);
+        return SMEW_OK;
+    }
+    /* An honest sender goes on only after an ACK; this bounds `done` and `results` too. */
+    if (++inbound->received - inbound->completed_told > inbound->mask)
+        return SMEW_CORRUPT;
+    if (envelope->kind == SMEW_KIND_REPLY) { /* complete at once; a second one finds no request */
+        smew__request_answer(bus, envelope);
+        smew__inbound_complete(inbound, inbound->received, SMEW_OK);
+        return SMEW_OK;
+    }
+    if (envelope->flags & SMEW__ENVELOPE_REDELIVERED)
+        known = smew__sender_find(sender, envelope->id);
+    if (!known && smew__barrier_stops(&sender->barriers, envelope)) {
+        smew__inbound_complete(inbound, inbound->received, SMEW_NO_MACHINE);
+        return SMEW_OK;
+    }
+    if (!known) {
+        status = smew__intake_admit(bus, sender, envelope, inbound->received);
+        if (status == SMEW_NO_MACHINE)
+            smew__inbound_refuse(inbound, inbound->received, envelope->target);
+        else if (status)
+            smew__inbound_complete(inbound, inbound->received, status);
+        return SMEW_OK;
+    }
+    bus->stats.duplicates++;
+    known->position = inbound->received; /* its completion is told on this channel */
+    if (known->state == SMEW__ENTRY_DONE)
+        smew__inbound_complete(inbound, inbound->received, known->status);
+    return SMEW_OK;
+}
+
+static enum smew_status on_item(void *owner, const struct smew__item *item)
+{
+    struct smew__inbound *inbound = owner;
+    struct smew_bus *bus = inbound->bus;
+    enum smew_status status = SMEW_CORRUPT;
+
+    if (inbound->refusing)
+        return SMEW_OK;
+    smew__bus_lock(bus);
+    if (inbound->closing || inbound->abandoned)
+        status = SMEW_RESET;
+    else if (item->type == SMEW__ITEM_HELLO)
+        status = on_hello(inbound, &item->hello);
+    else if (item->type == SMEW__ITEM_ENVELOPE)
+        status = on_envelope(inbound, &item->envelope);
+    smew__bus_unlock(bus);
+    return status;
+}
+
+static void on_ready(struct smew__watch *watch)
+{
+    struct smew__inbound *inbound = SMEW_CONTAINER(watch, struct smew__inbound, watch);
+    struct smew_bus *bus = inbound->bus;
+    enum smew_status status = smew__channel_drain(inbound->channel, bus->codec, on_item, inbound);
+
+    if (status && status != SMEW_AGAIN) {
+        smew__bus_lock(bus);
+        close_inbound(inbound, status);
+        smew__bus_unlock(bus);
+        return;
+    }
+    smew__inbound_acknowledge(inbound);
+}
+
+/* ---- opening ------------------------------------------------------------------------- */
+
+void smew__inbound_open(struct smew_bus *bus, struct smew_channel *channel)
+{
+    struct smew_peer_credentials who = channel->ops->credentials(channel);
+    struct smew__inbound *inbound = smew__calloc(1, sizeof(*inbound));
+
+    if (!inbound) {
+        channel->ops->close(channel);
+        return;
+    }
+    inbound->bus = bus;
+    inbound->channel = channel;
+    inbound->watch.ready = on_ready;
+    inbound->watch.closed = on_closed;
+    smew__list_init(&inbound->due);
+    smew__buffer_init(&inbound->out);
+    smew__bus_lock(bus);
+    smew__list_append(&bus->inbounds, &inbound->link);
+    bus->stats.connections++;
+    smew__bus_unlock(bus);
+    if (smew__watch_start(&inbound->watch, bus, channel->ops->interest(channel))) {
+        smew__watch_stop(&inbound->watch);
+        return;
+    }
+    if (who.uid >= 0 && who.uid != smew__process_user() &&
+        refuse(inbound, SMEW_PERMISSION, "this bus belongs to another user") == SMEW_OK)
+        smew__inbound_acknowledge(inbound);
+}
+
+bool smew__inbound_all_told(const struct smew_bus *bus)
+{
+    SMEW_LIST_EACH (link, &bus->inbounds) {
+        const struct smew__inbound *inbound = SMEW_CONTAINER(link, struct smew__inbound, link);
+
+        if (!inbound->closing && (inbound->telling || inbound->result_count ||
+                                  inbound->completed != inbound->completed_told))
+            return false;
+    }
+    return true;
+}
+
+void smew__inbound_close_all(struct smew_bus *bus)
+{
+    SMEW_LIST_EACH_SAFE (link, &bus->inbounds) {
+        struct smew__inbound *inbound = SMEW_CONTAINER(link, struct smew__inbound, link);
+
+        smew__inbound_acknowledge(inbound);
+        smew__bus_lock(bus);
+        close_inbound(inbound, SMEW_OK);
+        smew__bus_unlock(bus);
+    }
+}

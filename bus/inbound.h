@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SMEW_BUS_INBOUND_H
+#define SMEW_BUS_INBOUND_H
+
+/*
+ * A channel that another node dialled to us: its HELLO is checked, its envelopes are counted and
+ * admitted, and their completions go back as ACKs.
+ *
+ *    GREETING --hello--> OPEN --lost, refused--> CLOSED (freed when its watch is)
+ *
+ * Completions may come in any order.  `done` marks the positions beyond `completed`; an ACK
+ * carries the completed prefix, and one by one what is complete beyond it or did not end OK.
+ *
+ * The service thread alone touches channel and watch; the rest is under the node's lock.
+ */
+
+#include "bus/sender.h"
+#include "bus/service.h"
+
+struct smew__inbound {
+    struct smew_bus *bus;
+    struct smew__list link; /* bus->inbounds */
+    struct smew__list due;  /* bus->inbounds_due */
+    struct smew_channel *channel;
+    struct smew__watch watch;
+    struct smew__sender *sender; /* NULL until its HELLO, and when it dialled anew */
+    struct smew__buffer out;     /* encoded, not taken by the channel yet */
+    bool closing;
+    bool abandoned; /* to be closed: there was no memory to keep its order */
+    bool refusing;  /* close once `out` is sent */
+    bool telling;   /* an ACK was taken and is not with the kernel yet */
+
+    uint64_t received;
+    uint64_t received_told;
+    uint64_t completed;
+    uint64_t completed_told;
+    uint8_t *done; /* by position, a ring */
+    uint32_t mask;
+    struct smew__ack_result *results;
+    size_t result_count;
+};
+
+/* Takes over an accepted channel.  On the service thread. */
+void smew__inbound_open(struct smew_bus *bus, struct smew_channel *channel);
+
+/* The envelope at a position is complete.  With the lock held. */
+void smew__inbound_complete(struct smew__inbound *inbound, uint64_t position,
+                            enum smew_status status);
+
+/* The same with NO_MACHINE: what follows for the target is refused too. */
+void smew__inbound_refuse(struct smew__inbound *inbound, uint64_t position,
+                          struct smew__text target);
+
+/* Sends what there is to acknowledge.  On the service thread, without the lock. */
+void smew__inbound_acknowledge(struct smew__inbound *inbound);
+
+/* Does everybody know what we completed?  For closing the bus, with the lock held. */
+bool smew__inbound_all_told(const struct smew_bus *bus);
+
+/* For closing the bus: acknowledges, flushes, closes.  On the service thread. */
+void smew__inbound_close_all(struct smew_bus *bus);
+
+#endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Messages: one block of memory that holds the envelope, the headers, the payload (aligned for any
+ * type, and terminated too) and the texts (terminated, so that accessors give C strings).
+ */
+
+#include "bus/message.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+
+static size_t text_space(struct smew__text text)
+{
+    return text.size + 1;
+}
+
+static size_t space(const struct smew__envelope *envelope)
+{
+    size_t size = text_space(envelope->source) + text_space(envelope->target) +
+                  text_space(envelope->event) + text_space(envelope->traceparent) +
+                  envelope->payload_size + 1;
+
+    for (size_t i = 0; i < envelope->header_count; i++)
+        size += text_space(envelope->headers[i].name) + text_space(envelope->headers[i].value);
+    return size;
+}
+
+/* Copies a text to *at, terminates it, and moves *at behind it. */
+static struct smew__text put_text(char **at, struct smew__text text)
+{
+    struct smew__text copy = {*at, text.size};
+
+    if (text.size)
+        memcpy(*at, text.data, text.size);
+    (*at)[text.size] = '\0';
+    *at += text.size + 1;
+    return copy;
+}
+
+struct smew_message *smew__message_create(const struct smew__envelope *envelope)
+{
+    size_t table = envelope->header_count * sizeof(struct smew__envelope_header);
+    struct smew_message *message = smew__alloc(sizeof(*message) + table + space(envelope));
+    struct smew__envelope_header *headers;
+    char *at;
+
+    if (!message)
+        return NULL;
+    memset(message, 0, sizeof(*message));
+    atomic_init(&message->references, 1);
+    atomic_init(&message->delivery.unsettled, 0);
+    smew__list_init(&message->delivery.link);
+    smew__list_init(&message->delivery.due.link);
+    headers = (struct smew__envelope_header *)(void *)message->bytes;
+    at = message->bytes + table;
+    message->envelope = *envelope;
+    message->envelope.payload = at; /* first, for its alignment */
+    if (envelope->payload_size)
+        memcpy(at, envelope->payload, envelope->payload_size);
+    at[envelope->payload_size] = '\0';
+    at += envelope->payload_size + 1;
+    for (size_t i = 0; i < envelope->header_count; i++) {
+        headers[i].name = put_text(&at, envelope->headers[i].name);
+        headers[i].value = put_text(&at, envelope->headers[i].value);
+    }
+    message->envelope.headers = headers;
+    message->envelope.source = put_text(&at, envelope->source);
+    message->envelope.target = put_text(&at, envelope->target);
+    message->envelope.event = put_text(&at, envelope->event);
+    message->envelope.traceparent = put_text(&at, envelope->traceparent);
+    return message;
+}
+
+void smew__message_ref(struct smew_message *message)
+{
+    atomic_fetch_add_explicit(&message->references, 1, memory_order_relaxed);
+}
+
+void smew__message_unref(struct smew_message *message)
+{
+    /* Release orders this holder's reads before the free; acquire pairs with the others'. */
+    if (message && atomic_fetch_sub_explicit(&message->references, 1, memory_order_acq_rel) == 1)
+        smew__free(message);
+}
+
+struct smew_message_id smew_message_id(const struct smew_message *message)
+{
+    return message->envelope.id;
+}
+
+enum smew_kind smew_message_kind(const struct smew_message *message)
+{
+    return message->envelope.kind;
+}
+
+const char *smew_message_source(const struct smew_message *message)
+{
+    return message->envelope.source.data;
+}
+
+const char *smew_message_target(const struct smew_message *message)
+{
+    return message->envelope.target.data;
+}
+
+const char *smew_message_event(const struct smew_message *message)
+{
+    return message->envelope.event.data;
+}
+
+const void *smew_message_payload(const struct smew_message *message)
+{
+    return message->envelope.payload;
+}
+
+size_t smew_message_payload_size(const struct smew_message *message)
+{
+    return message->envelope.payload_size;
+}
+
+enum smew_content smew_message_content(const struct smew_message *message)
+{
+    return message->envelope.content;
+}
+
+uint64_t smew_message_sent_ns(const struct smew_message *message)
+{
+    return message->envelope.sent_ns;
+}
+
+bool smew_message_redelivered(const struct smew_message *message)
+{
+    return message->envelope.flags & SMEW__ENVELOPE_REDELIVERED;
+}
+
+uint64_t smew_message_missed(const struct smew_message *message)
+{
+    return message->missed;
+}
+
+const char *smew_message_traceparent(const struct smew_message *message)
+{
+    return message->envelope.traceparent.size ? message->envelope.traceparent.data : NULL;
+}
+
+const char *smew_message_header(const struct smew_message *message, const char *name)
+{
+    for (size_t i = 0; i < message->envelope.header_count; i++) {
+        if (strcmp(message->envelope.headers[i].name.data, name) == 0)
+            return message->envelope.headers[i].value.data;
+    }
+    return NULL;
+}
+
+void smew_message_free(struct smew_message *message)
+{
+    smew__message_unref(message);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SMEW_BUS_MESSAGE_H
+#define SMEW_BUS_MESSAGE_H
+
+/*
+ * A message in memory: the envelope with all its bytes in one block, counted by those who hold it
+ * (a sender's window, a receiver's intake, a caller with a reply).  A message that a node sends to
+ * itself is one object on both sides.
+ *
+ * `delivery` is what the receiving node knows of it, from intake to completion; intake.h draws
+ * its life.  It is guarded by the lock of `delivery.bus`, but for `unsettled`.
+ */
+
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include <smew/bus.h>
+
+#include "base/list.h"
+#include "serialization/item.h"
+
+struct smew__registration;
+struct smew__sender;
+struct smew__parcel;
+
+/* Something for smew_bus_poll() to run; embedded in what it is about. */
+struct smew__due {
+    struct smew__list link;
+    /* Called without the lock.  `bus` NULL: the bus is closing; only give back what is held. */
+    void (*run)(struct smew_bus *bus, struct smew__due *due);
+};
+
+struct smew__delivery {
+    struct smew_bus *bus;                    /* NULL: was not received here, or the bus is gone */
+    struct smew__registration *registration; /* NULL: a request to the node itself */
+    struct smew__due due;
+    struct smew__list link;      /* in bus->deliveries until completed */
+    struct smew__sender *sender; /* who sent it, when it came over a channel */
+    uint32_t entry;              /* its place in the sender's record of ids */
+    struct smew__parcel *parcel; /* the sending side, when this node sent it to itself */
+    /* One for the handler, one for who holds the message, one for each send of the handler that
+       was not accepted yet: the message is complete when it reaches 0. */
+    atomic_uint unsettled;
+    enum smew_status result;
+    void *sunk_for; /* a sink's own note */
+    bool queued;    /* in bus->due, no handler has seen it */
+    bool held;
+    bool replied;
+};
+
+struct smew_message {
+    atomic_uint references;
+    struct smew__envelope envelope;
+    struct smew__delivery delivery;
+    uint64_t missed; /* for the subscriber that is being called */
+    alignas(max_align_t) char bytes[];
+};
+
+/* Copies the envelope and everything it points to.  One reference; NULL when out of memory. */
+struct smew_message *smew__message_create(const struct smew__envelope *envelope);
+void smew__message_ref(struct smew_message *message);
+void smew__message_unref(struct smew_message *message); /* NULL is fine */
+
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SMEW_BUS_NODE_H
+#define SMEW_BUS_NODE_H
+
+/*
+ * The node: what `struct smew_bus` is made of, who touches it, and how a message goes through.
+ *
+ *   send ──► route ──► peer ──(channel)──► inbound ──► sender ──► intake ──► due ──► handler
+ *    any      table     window              positions    ids       registr.   list     poller
+ *   thread                └── service thread of A ──┘└─ service thread of B ─┘
+ *
+ *                       ◄── ACK: received, completed, results ◄── completion
+ *
+ *   route    target id → peer, with the directory's epoch; keeps a pair's order when a machine
+ * moves peer     another node (or this one) as we send to it: channel, window of parcels (peer.h)
+ *   parcel   an accepted message on the sending side, until it is completed (window.h)
+ *   inbound  a channel that somebody dialled to us (inbound.h)
+ *   sender   another node as it sends to us, over all its channels: which ids we saw (sender.h)
+ *   intake   which handler a message is for; completion (intake.h)
+ *   outbox   sends inside handlers that are not accepted yet (outbox.h)
+ *   due      what smew_bus_poll() has to run: deliveries, replies, dead letters, notices
+ *
+ * One lock a node guards all of it.  The service thread owns the uv loop and all channels, and
+ * takes the lock only for short stretches; a channel's system calls are made without it, but for
+ * the last flush when the bus closes.  Blocking calls wait on `changed`, always with a deadline.
+ * Lock order: the list of siblings, a node's lock, a mailbox of a sink; never two nodes' locks.
+ *
+ * Death: nothing here is shared between processes but the directory and channels, so a killed
+ * process leaves no state of ours half-written.
+ */
+
+#include <stdatomic.h>
+
+#include <uv.h>
+
+#include <smew/bus.h>
+#include <smew/transport.h>
+
+#include "base/heap.h"
+#include "base/list.h"
+#include "base/os/thread.h"
+#include "base/table.h"
+#include "bus/directory/directory.h"
+#include "bus/message.h"
+#include "serialization/item.h"
+
+enum {
+    SMEW__URL_NAME_MAX = 64,
+    SMEW__ADDRESS_SIZE = 32,
+    SMEW__NODE_NAME_SIZE = 64, /* as the directory keeps it */
+    SMEW__WINDOW_BYTES =
+        16 * 1024 * 1024, /* of payload towards one node; one message always fits */
+};
+
+/* A deadline that the service thread keeps. */
+struct smew__timer {
+    struct smew__heap_link link;
+    void (*run)(struct smew_bus *bus, struct smew__timer *timer); /* with the lock held */
+};
+
+/* Published messages: who wants what, seen from this node (topic.h). */
+struct smew__topics {
+    struct smew__list subscriptions; /* our own */
+    struct smew__list remotes;       /* (peer, topic) of other nodes, from the directory */
+    atomic_uint_fast64_t epoch;      /* of the directory when `remotes` was made */
+    atomic_uint wanted;              /* subscriptions + remotes: 0 makes publishing free */
+    uint64_t publications;
+};
+
+struct smew_bus {
+    uint64_t process_token; /* differs after fork() */
+    struct smew_bus_options options;
+    char *node_name;
+    char name[SMEW__URL_NAME_MAX + 1];
+    char address[SMEW__ADDRESS_SIZE];
+    struct smew__node_ref self;
+    uint64_t incarnation;
+    uint64_t opened_ns;
+    const struct smew_transport_ops *transport;
+    const struct smew__codec *codec;
+    struct smew__directory *directory;
+    struct smew__list siblings; /* nodes of this process, see siblings.c */
+
+    struct smew__mutex lock;
+    struct smew__condition changed;
+    bool closing;
+    int wake_fd; /* eventfd: readable while `due` is not empty */
+
+    /* sending */
+    struct smew__table peers;  /* by node reference */
+    struct smew__table routes; /* by target */
+    struct smew__list limbo;   /* parcels without a peer, in order: route.h */
+    struct smew__timer limbo_timer;
+    uint64_t limbo_pass;
+    struct smew__list outbox; /* parcels sent inside handlers, in order: outbox.h */
+    uint32_t outbox_count;
+    uint64_t outbox_full_ns; /* since when it is full; 0: it is not */
+    struct smew__timer outbox_timer;
+    struct smew__list settled;   /* causes on other nodes whose sends were accepted here */
+    atomic_uint streams;         /* given out */
+    struct smew__table requests; /* by correlation: request.h */
+    uint64_t correlations;
+    uint32_t in_flight; /* parcels accepted and not completed */
+
+    /* receiving */
+    struct smew__table registrations; /* by id or pattern: intake.h */
+    uint32_t pattern_lengths[SMEW_ID_MAX + 1];
+    struct smew__table senders; /* by incarnation */
+    struct smew__list inbounds;
+    struct smew__list deliveries; /* received and not completed */
+    struct smew__table services;  /* requests to the node itself: serve.c */
+    struct smew__topics topics;
+
+    /* polling */
+    struct smew__list due;
+    uint32_t letters; /* dead letters in it */
+    atomic_bool polling;
+    atomic_uint_fast64_t poller; /* the thread that polled last */
+    atomic_bool woken;
+
+    /* the service thread */
+    struct smew__thread service;
+    uv_loop_t loop;
+    uv_async_t kick;
+    uv_timer_t clock;     /* the earliest timer */
+    uv_timer_t heartbeat; /* every heartbeat_ms */
+    uv_poll_t listener_poll;
+    struct smew_listener *listener;
+    struct smew__heap timers;
+    struct smew__list peers_due;    /* peers that the service thread should look at */
+    struct smew__list inbounds_due; /* inbound channels with an ACK to send */
+    bool kicked;
+    bool stopping;
+
+    /* Work that follows from what was done under the lock; done before it is given back, so that
+       no function has to call back into one that is still running. */
+    unsigned follow_up; /* enum smew__follow_up */
+
+    struct smew_bus_stats stats;
+};
+
+enum smew__follow_up {
+    SMEW__FOLLOW_LIMBO = 1u << 0,  /* parcels wait for a host: look again */
+    SMEW__FOLLOW_SELF = 1u << 1,   /* parcels to this node itself: deliver */
+    SMEW__FOLLOW_OUTBOX = 1u << 2, /* there may be room for what handlers sent */
+};
+
+void smew__bus_lock(struct smew_bus *bus);
+/* Does the follow-up work first. */
+void smew__bus_unlock(struct smew_bus *bus);
+/* Waits for `changed` with the follow-up work done; false when the deadline passed. */
+bool smew__bus_wait(struct smew_bus *bus, uint64_t deadline_ns);
+
+/* True in the process that opened the bus. */
+bool smew__bus_ours(const struct smew_bus *bus);
+
+/* A number for a thread's stream.  Any thread, without the lock. */
+uint32_t smew__bus_next_stream(const struct smew_bus *bus);
+
+/* An id, or a prefix with a trailing '*' (alone: every id). */
+bool smew__pattern_valid(const char *pattern);
+
+#endif

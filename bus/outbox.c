@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The outbox.  A handler of one node may send through another node of the same program; its cause
+ * then belongs to the other node, whose lock may not be taken under ours: it is put on `settled`,
+ * and the service thread tells it with no lock held.
+ */
+
+#include "bus/outbox.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/os/fd.h"
+#include "bus/handler.h"
+#include "bus/intake.h"
+#include "bus/parcel.h"
+#include "bus/peer.h"
+#include "bus/send.h"
+#include "bus/service.h"
+
+/* A cause on another node that is to be told; made with the send, so that telling cannot fail. */
+struct smew__settled {
+    struct smew__list link;
+    struct smew_message *cause;
+    struct smew_bus *bus; /* the cause's, for the list of siblings only: it may be closed */
+};
+
+static bool full(const struct smew_bus *bus)
+{
+    return bus->outbox_count >= bus->options.outbox;
+}
+
+static void on_resume(struct smew_bus *bus, struct smew__timer *timer)
+{
+    (void)timer;
+    smew__condition_broadcast(&bus->changed);
+    smew__eventfd_signal(bus->wake_fd);
+}
+
+enum smew_status smew__outbox_reserve(struct smew_bus *bus, struct smew__parcel *parcel,
+                                      struct smew__handler_context *context)
+{
+    if (full(bus)) {
+        bus->stats.refused++;
+        return SMEW_FULL;
+    }
+    if (context->message && context->bus != bus) {
+        parcel->settled = smew__alloc(sizeof(*parcel->settled));
+        if (!parcel->settled)
+            return SMEW_NO_MEMORY;
+        parcel->settled->bus = context->bus;
+    }
+    parcel->waited_ns = smew_now_ns();
+    parcel->cause = context->message;
+    if (parcel->cause) {
+        smew__message_ref(parcel->cause);
+        atomic_fetch_add_explicit(&parcel->cause->delivery.unsettled, 1, memory_order_relaxed);
+    }
+    bus->outbox_count++;
+    if (full(bus)) {
+        bus->outbox_full_ns = smew_now_ns();
+        bus->outbox_timer.run = on_resume;
+        (void)smew__timer_set(bus, &bus->outbox_timer, smew__outbox_resumes_ns(bus));
+    }
+    return SMEW_OK;
+}
+
+uint64_t smew__outbox_resumes_ns(const struct smew_bus *bus)
+{
+    return bus->outbox_full_ns + bus->options.outbox_wait_ms * SMEW_NS_PER_MS;
+}
+
+bool smew__outbox_pauses(struct smew_bus *bus)
+{
+    return full(bus) && smew_now_ns() < smew__outbox_resumes_ns(bus);
+}
+
+void smew__outbox_commit(struct smew_bus *bus, struct smew__list *sends)
+{
+    struct smew__list *link;
+
+    while ((link = smew__list_take(sends)) != NULL)
+        smew__list_append(&bus->outbox, link);
+    bus->follow_up |= SMEW__FOLLOW_OUTBOX;
+}
+
+/* The handler's message has one send less to wait for. */
+static void settle_cause(struct smew_bus *bus, struct smew__parcel *parcel)
+{
+    struct smew_message *cause = parcel->cause;
+    struct smew__settled *elsewhere = parcel->settled;
+
+    parcel->cause = NULL;
+    parcel->settled = NULL;
+    if (!cause)
+        return;
+    if (!elsewhere) {
+        if (cause->delivery.bus) /* else the bus is closing, and let go of it */
+            smew__intake_settle(cause);
+        smew__message_unref(cause);
+        return;
+    }
+    elsewhere->cause = cause;
+    smew__list_append(&bus->settled, &elsewhere->link);
+    smew__service_kick(bus);
+}
+
+void smew__outbox_look(struct smew_bus *bus)
+{
+    uint64_t wait_ns = bus->options.outbox_wait_ms * SMEW_NS_PER_MS;
+    uint64_t now_ns = smew_now_ns();
+
+    if (full(bus) && !smew__outbox_pauses(bus))
+        on_resume(bus, &bus->outbox_timer); /* there was no memory for the timer */
+    SMEW_LIST_EACH (link, &bus->outbox) {
+        struct smew__parcel *parcel = SMEW_CONTAINER(link, struct smew__parcel, link);
+
+        if (now_ns < parcel->waited_ns + wait_ns)
+            break; /* those behind it are younger */
+        settle_cause(bus, parcel);
+    }
+}
+
+/* With the lock of the cause's node held. */
+static void settle(struct smew_bus *bus, void *cause)
+{
+    if (((struct smew_message *)cause)->delivery.bus == bus) /* else it is closing, and let go */
+        smew__intake_settle(cause);
+}
+
+static void tell(struct smew__list *link)
+{
+    struct smew__settled *settled = SMEW_CONTAINER(link, struct smew__settled, link);
+
+    smew__sibling_visit(settled->bus, settle, settled->cause);
+    smew__message_unref(settled->cause);
+    smew__free(settled);
+}
+
+void smew__outbox_tell(struct smew_bus *bus)
+{
+    struct smew__list *link;
+
+    do {
+        smew__bus_lock(bus);
+        link = smew__list_take(&bus->settled);
+        smew__bus_unlock(bus);
+        if (link)
+            tell(link);
+    } while (link);
+}
+
+/* A parcel leaves the outbox, into a window or to its end. */
+static void leave(struct smew_bus *bus, struct smew__parcel *parcel)
+{
+    smew__list_remove(&parcel->link);
+    if (parcel->route)
+        parcel->route->outbox--;
+    if (full(bus)) { /* there is room again */
+        smew__timer_cancel(bus, &bus->outbox_timer);
+        on_resume(bus, &bus->outbox_timer);
+    }
+    bus->outbox_count--;
+    settle_cause(bus, parcel);
+}
+
+/* Where a parcel may go now: OK, FULL (later), or why never. */
+static enum smew_status find_window(struct smew_bus *bus, struct smew__parcel *parcel,
+                                    struct smew__peer **peer)
+{
+    enum smew_status status;
+
+    if (!parcel->route) {
+        status = smew__peer_get(bus, parcel->node, peer);
+    } else {
+        status = smew__route_resolve(bus, parcel->route);
+        *peer = parcel->route->peer;
+        if (!status && !smew__route_clear(parcel->route))
+            return SMEW_FULL;
+    }
+    if (!status && !smew__window_room(&(*peer)->window, parcel->message->envelope.payload_size))
+        return SMEW_FULL;
+    return status;
+}
+
+/*
+ * One pass in order.  A route whose parcel has to stay is marked, and what follows on it stays
+ * too: `stuck` is shared with limbo's passes, whose numbers it takes.
+ */
+void smew__outbox_pump(struct smew_bus *bus)
+{
+    bus->limbo_pass++;
+    SMEW_LIST_EACH_SAFE (link, &bus->outbox) {
+        struct smew__parcel *parcel = SMEW_CONTAINER(link, struct smew__parcel, link);
+        struct smew__peer *peer = NULL;
+        enum smew_status status;
+
+        if (parcel->route && parcel->route->stuck == bus->limbo_pass)
+            continue;
+        status = find_window(bus, parcel, &peer);
+        if (status == SMEW_FULL) {
+            if (parcel->route)
+                parcel->route->stuck = bus->limbo_pass;
+            continue;
+        }
+        leave(bus, parcel);
+        smew__parcel_accept(bus, parcel, status ? NULL : peer);
+        if (status)
+            smew__parcel_finish(bus, parcel, status);
+    }
+}
+
+size_t smew__outbox_drop(struct smew_bus *bus)
+{
+    size_t count = 0;
+
+    SMEW_LIST_EACH_SAFE (link, &bus->outbox) {
+        struct smew__parcel *parcel = SMEW_CONTAINER(link, struct smew__parcel, link);
+
+        leave(bus, parcel);
+        smew__parcel_accept(bus, parcel, NULL);
+        smew__parcel_finish(bus, parcel, SMEW_CLOSED);
+        count++;
+    }
+    return count;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SMEW_BUS_POLL_H
+#define SMEW_BUS_POLL_H
+
+/* What smew_bus_poll() has to do: posted by any thread, run by the polling one. */
+
+#include "bus/node.h"
+
+/* Posts something to run, and makes the fd readable.  With the lock held. */
+void smew__due_post(struct smew_bus *bus, struct smew__due *due,
+                    void (*run)(struct smew_bus *bus, struct smew__due *due));
+
+/* Runs what is due once more, when the bus closes. */
+void smew__poll_rest(struct smew_bus *bus);
+
+/* Runs everything with bus NULL, so that it gives back its memory; for closing. */
+void smew__due_drop(struct smew_bus *bus);
+
+/* Does the calling thread poll this node?  Then it must not wait for its own handlers. */
+bool smew__poll_is_mine(struct smew_bus *bus);
+
+#endif

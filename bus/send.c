@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sending.
+ *
+ * Happy path: check, copy into a message outside the lock, then under it: route (one relaxed load
+ * when nothing changed), room in the window, accept.
+ *
+ * Failure modes: no machine (now, or until wait_ms), no room until the deadline, a machine that
+ * is moving (the send waits behind what was sent before).  Inside a handler nothing waits: the
+ * parcel goes to the outbox.
+ */
+
+#include "bus/send.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "bus/handler.h"
+#include "bus/letter.h"
+#include "bus/options.h"
+#include "bus/outbox.h"
+#include "bus/parcel.h"
+#include "bus/peer.h"
+#include "bus/service.h"
+
+enum {
+    TIMEOUT_MS = 1000,  /* where the caller gives none */
+    APPEAR_TICK_MS = 2, /* how soon a machine that appears is noticed */
+    STREAM_CACHE = 8,   /* nodes that one thread sends through in turns */
+    TRACEPARENT_MOST = 255,
+    HEADER_VALUE_MOST = 4096,
+};
+
+/* ---- stamps -------------------------------------------------------------------------- */
+
+struct stream {
+    uint64_t node;
+    uint32_t number;
+    uint64_t sequence;
+};
+
+/* The calling thread's stream on a node: its own numbers, so that no two threads share one. */
+static struct stream *stream_of(const struct smew_bus *bus)
+{
+    static _Thread_local struct stream streams[STREAM_CACHE];
+    static _Thread_local unsigned next;
+    struct stream *stream;
+
+    for (unsigned i = 0; i < STREAM_CACHE; i++) {
+        if (streams[i].node == bus->incarnation)
+            return &streams[i];
+    }
+    stream = &streams[next++ % STREAM_CACHE];
+    stream->node = bus->incarnation;
+    stream->number = smew__bus_next_stream(bus);
+    stream->sequence = 0;
+    return stream;
+}
+
+void smew__send_stamp(const struct smew_bus *bus, struct smew__envelope *envelope)
+{
+    struct stream *stream = stream_of(bus);
+
+    envelope->id = (struct smew_message_id){bus->incarnation, stream->number, ++stream->sequence};
+    envelope->sent_ns = smew__clock_wall_ns();
+}
+
+bool smew__address_parse(const char *text, struct smew__node_ref *ref)
+{
+    char *end;
+    unsigned long slot, generation;
+
+    if (text[0] != '@' || text[1] < '0' || text[1] > '9')
+        return false;
+    slot = strtoul(text + 1, &end, 10);
+    if (*end != '.' || end[1] < '0' || end[1] > '9' || slot >= SMEW__DIRECTORY_NODES)
+        return false;
+    generation = strtoul(end + 1, &end, 10);
+    if (*end || generation == 0 || generation > UINT32_MAX)
+        return false;
+    *ref = (struct smew__node_ref){(uint32_t)slot, (uint32_t)generation};
+    return true;
+}
+
+/* ---- checking and copying ------------------------------------------------------------ */
+
+static struct smew__text text_of(const char *text)
+{
+    return (struct smew__text){text, text ? strlen(text) : 0};
+}
+
+static bool is_name(const char *text)
+{
+    return text && smew__text_is_name(text, strlen(text));
+}
+
+static enum smew_status check_headers(const struct smew_send_options *options,
+                                      struct smew__envelope_header *headers)
+{
+    if (options->header_count > SMEW_HEADERS_MAX)
+        return SMEW_LIMIT;
+    for (size_t i = 0; i < options->header_count; i++) {
+        const struct smew_header *header = &options->headers[i];
+
+        if (!is_name(header->name) || !header->value)
+            return SMEW_INVALID;
+        if (strlen(header->value) > HEADER_VALUE_MOST)
+            return SMEW_TOO_BIG;
+        headers[i].name = text_of(header->name);
+        headers[i].value = text_of(header->value);
+    }
+    return SMEW_OK;
+}
+
+static enum smew_status check(const struct smew_bus *bus, const struct smew__post *post,
+                              const struct smew_send_options *options)
+{
+    if (!is_name(post->target) || !is_name(post->event) || strchr(post->target, '*') ||
+        (post->payload_size && !post->payload))
+        return SMEW_INVALID;
+    if (post->payload_size > bus->options.payload_max)
+        return SMEW_TOO_BIG;
+    if (options->level > SMEW_LEVEL_PROCESSED || options->content > SMEW_CONTENT_PROTOBUF ||
+        (options->source && !is_name(options->source)))
+        return SMEW_INVALID;
+    if (options->traceparent && strlen(options->traceparent) > TRACEPARENT_MOST)
+        return SMEW_TOO_BIG;
+    return SMEW_OK;
+}
+
+static enum smew_status make_message(struct smew_bus *bus, const struct smew__post *post,
+                                     const struct smew_send_options *options,
+                                     struct smew_message **message)
+{
+    struct smew__envelope_header headers[SMEW_HEADERS_MAX];
+    struct smew__envelope envelope = {
+        .kind = post->kind,
+        .content = options->content,
+        .source = text_of(options->source ? options->source : bus->address),
+        .target = text_of(post->target),
+        .event = text_of(post->event),
+        .payload = post->payload,
+        .payload_size = post->payload_size,
+        .correlation = post->correlation,
+        .deadline_ns = options->expires_ms ? smew__deadline_ns(options->expires_ms) : 0,
+        .traceparent = text_of(options->traceparent),
+        .headers = headers,
+        .header_count = options->header_count,
+    };
+    enum smew_status status = check_headers(options, headers);
+
+    if (status)
+        return status;
+    smew__send_stamp(bus, &envelope);
+    *message = smew__message_create(&envelope);
+    return *message ? SMEW_OK : SMEW_NO_MEMORY;
+}
+
+/* ---- accepting ----------------------------------------------------------------------- */
+
+/* A send on its way, with the lock held. */
+struct attempt {
+    struct smew_bus *bus;
+    struct smew__route *route; /* NULL: to a node */
+    struct smew__node_ref node;
+    struct smew__peer *peer;
+    size_t bytes;
+};
+
+/* Where it would go: OK, NO_MACHINE, NO_MEMORY. */
+static enum smew_status aim(struct attempt *attempt)
+{
+    enum smew_status status;
+
+    if (!attempt->route) {
+        status = smew__peer_get(attempt->bus, attempt->node, &attempt->peer);
+        return status == SMEW_PEER_DEAD ? SMEW_NO_MACHINE : status;
+    }
+    status = smew__route_resolve(attempt->bus, attempt->route);
+    attempt->peer = attempt->route->peer;
+    return status;
+}
+
+static bool has_room(const struct attempt *attempt)
+{
+    const struct smew__route *route = attempt->route;
+
+    return (!route || (smew__route_clear(route) && !route->outbox)) &&
+           smew__window_room(&attempt->peer->window, attempt->bytes);
+}
+
+/* Waits for the machine and for room.  OK: accept now. */
+static enum smew_status wait_for_room(struct attempt *attempt, uint64_t deadline_ns,
+                                      uint64_t appear_ns)
+{
+    struct smew_bus *bus = attempt->bus;
+
+    for (;;) {
+        enum smew_status status = bus->closing ? SMEW_CLOSED : aim(attempt);
+        uint64_t until_ns = deadline_ns;
+
+        if (!status && has_room(attempt))
+            return SMEW_OK;
+        if (status && (status != SMEW_NO_MACHINE || smew_now_ns() >= appear_ns))
+            return status;
+        if (status) {
+            until_ns = smew__deadline_ns(APPEAR_TICK_MS);
+        } else if (smew_now_ns() >= deadline_ns) {
+            bus->stats.refused++;
+            return SMEW_FULL;
+        }
+        (void)smew__bus_wait(bus, until_ns < appear_ns || !status ? until_ns : appear_ns);
+    }
+}
+
+/* Accepts, and waits for the level.  With the lock held. */
+static enum smew_status accept_direct(struct attempt *attempt, struct smew__parcel *parcel,
+                                      enum smew_level level, uint64_t deadline_ns)
+{
+    struct smew__wait wait = {.level = level};
+
+    if (level != SMEW_LEVEL_ACCEPTED)
+        parcel->wait = &wait;
+    smew__parcel_accept(attempt->bus, parcel, attempt->peer);
+    if (level == SMEW_LEVEL_ACCEPTED)
+        return SMEW_OK;
+    while (!wait.over && smew__bus_wait(attempt->bus, deadline_ns))
+        ;
+    if (wait.over)
+        return wait.status;
+    parcel->wait = NULL; /* it still lives: its end would have set `over` */
+    return SMEW_TIMEOUT;
+}
+
+/* Inside a handler: into the outbox.  With the lock held. */
+static enum smew_status accept_later(struct attempt *attempt, struct smew__parcel *parcel,
+                                     struct smew__handler_context *context)
+{
+    struct smew_bus *bus = attempt->bus;
+    enum smew_status status = bus->closing ? SMEW_CLOSED : aim(attempt);
+
+    if (!status)
+        status = smew__outbox_reserve(bus, parcel, context);
+    if (status)
+        return status;
+    if (parcel->route)
+        parcel->route->outbox++;
+    if (context->bus == bus) {
+        smew__list_append(&context->sends, &parcel->link);
+    } else {
+        smew__list_append(&bus->outbox, &parcel->link);
+        bus->follow_up |= SMEW__FOLLOW_OUTBOX;
+    }
+    return SMEW_OK;
+}
+
+/* With the lock held.  Takes over the message on OK and TIMEOUT. */
+static enum smew_status accept_message(struct smew_bus *bus, const struct smew__post *post,
+                                       const struct smew_send_options *options,
+                                       struct smew_message *message, bool *taken)
+{
+    struct smew__handler_context *context = smew__handler_current();
+    struct attempt attempt = {.bus = bus, .bytes = post->payload_size};
+    struct smew__parcel *parcel = NULL;
+    enum smew_status status = SMEW_NO_MEMORY;
+
+    if (!smew__address_parse(post->target, &attempt.node))
+        attempt.route = smew__route_get(bus, post->target, strlen(post->target));
+    if (attempt.route || post->target[0] == '@')
+        parcel = smew__parcel_create(bus, message, attempt.route, attempt.node);
+    if (!parcel)
+        return SMEW_NO_MEMORY;
+    *taken = true;
+    status = SMEW_OK;
+    if (!context)
+        status = wait_for_room(&attempt, post->deadline_ns,
+                               smew__deadline_ns(smew__options_timeout(options->wait_ms, 0)));
+    if (!status && post->request_timer &&
+        !smew__timer_set(bus, post->request_timer, post->deadline_ns))
+        status = SMEW_NO_MEMORY;
+    if (!status && context)
+        status = accept_later(&attempt, parcel, context);
+    if (status) {
+        if (post->request_timer) /* under the same lock, or it might end what never began */
+            smew__timer_cancel(bus, post->request_timer);
+        if (context && context->sunk)
+            smew__letter_post(bus, message, status);
+        smew__parcel_discard(bus, parcel);
+        return status;
+    }
+    return context ? SMEW_OK : accept_direct(&attempt, parcel, options->level, post->deadline_ns);
+}
+
+enum smew_status smew__send(struct smew_bus *bus, const struct smew__post *post,
+                            const struct smew_send_options *options)
+{
+    struct smew_message *message;
+    enum smew_status status;
+    bool taken = false;
+
+    status = check(bus, post, options);
+    if (!status)
+        status = make_message(bus, post, options, &message);
+    if (status)
+        return status;
+    smew__bus_lock(bus);
+    status = accept_message(bus, post, options, message, &taken);
+    smew__bus_unlock(bus);
+    if (!taken)
+        smew__message_unref(message);
+    return status;
+}
+
+enum smew_status smew__send_prepare(struct smew_bus *bus, const struct smew_send_options *options,
+                                    struct smew_send_options *own, struct smew__post *post)
+{
+    *own = (struct smew_send_options){0};
+    if (!smew__bus_ours(bus))
+        return SMEW_FORKED;
+    if (smew__options_copy(own, sizeof(*own), options))
+        return SMEW_INVALID;
+    post->deadline_ns = smew__deadline_ns(smew__options_timeout(own->timeout_ms, TIMEOUT_MS));
+    return SMEW_OK;
+}
+
+enum smew_status smew_bus_send(struct smew_bus *bus, const char *target, const char *event,
+                               const void *payload, size_t size_bytes,
+                               const struct smew_send_options *options)
+{
+    struct smew__post post = {.kind = SMEW_KIND_EVENT,
+                              .target = target,
+                              .event = event,
+                              .payload = payload,
+                              .payload_size = size_bytes};
+    struct smew_send_options own;
+    enum smew_status status = smew__send_prepare(bus, options, &own, &post);
+
+    if (status)
+        return status;
+    if (own.level != SMEW_LEVEL_ACCEPTED &&
+        (smew__handler_current() || (target && smew__send_would_deadlock(bus, target))))
+        return SMEW_WOULD_DEADLOCK;
+    return smew__send(bus, &post, &own);
+}

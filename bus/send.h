@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SMEW_BUS_SEND_H
+#define SMEW_BUS_SEND_H
+
+/* Sending, for smew_bus_send() and the requests. */
+
+#include "bus/node.h"
+
+/* What is to be sent. */
+struct smew__post {
+    enum smew_kind kind;
+    const char *target;
+    const char *event;
+    const void *payload;
+    size_t payload_size;
+    uint64_t correlation;
+    uint64_t deadline_ns;              /* for room, and for the level */
+    struct smew__timer *request_timer; /* started on acceptance, or NULL */
+};
+
+/* A public call's options, whatever their age, and its deadline.  FORKED, INVALID. */
+enum smew_status smew__send_prepare(struct smew_bus *bus, const struct smew_send_options *options,
+                                    struct smew_send_options *own, struct smew__post *post);
+
+/* Without the lock, from any thread.  Statuses of smew_bus_send(). */
+enum smew_status smew__send(struct smew_bus *bus, const struct smew__post *post,
+                            const struct smew_send_options *options);
+
+/* Gives an envelope of this node its id and time. */
+void smew__send_stamp(const struct smew_bus *bus, struct smew__envelope *envelope);
+
+/* Would a thread that waits for this target's handler wait for itself? */
+bool smew__send_would_deadlock(struct smew_bus *bus, const char *target);
+
+/* "@3.17" → 3, 17; false for anything else. */
+bool smew__address_parse(const char *text, struct smew__node_ref *ref);
+
+/* Nodes of this process, for the question above. */
+void smew__sibling_add(struct smew_bus *bus);
+void smew__sibling_remove(struct smew_bus *bus);
+/* Calls `visit` with the node's lock held, if it is still open.  With no lock held. */
+void smew__sibling_visit(struct smew_bus *bus, void (*visit)(struct smew_bus *bus, void *argument),
+                         void *argument);
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SMEW_BUS_TRANSPORT_STREAM_H
+#define SMEW_BUS_TRANSPORT_STREAM_H
+
+/*
+ * A channel over one connected stream socket, whatever its family: pipe and smew_channel_pair
+ * use it.  The bytes on the socket are those of serialization/stream.h.
+ *
+ * It is made in two steps, so that whoever accepts or connects has everything that can fail
+ * behind him before there is a connection to lose.
+ */
+
+#include <smew/transport.h>
+
+/* A channel without a socket; close is all that may be done with it.  NO_MEMORY. */
+enum smew_status smew__stream_channel_create(uint32_t frame_max, struct smew_channel **channel);
+
+/* Takes over a connected, non-blocking socket and sends the preamble. */
+void smew__stream_channel_start(struct smew_channel *channel, int fd);
+
+#endif

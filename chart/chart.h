@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SMEW_CHART_CHART_H
+#define SMEW_CHART_CHART_H
+
+/*
+ * A compiled chart: flat arrays that refer to each other by small numbers.
+ *
+ * States are numbered in document order, so that a state's descendants are the run of numbers
+ * behind it:
+ *
+ *     id      0     1       2      3       4     5
+ *     state   root  ├ red   ├ on   │ ├ slow└ fast└ broken        end(on) = 5
+ *
+ * Which transitions a state offers for an event is a row (state, event, run of transitions); a
+ * state's rows are sorted by event.  Every event descriptor that the chart uses is an entry of
+ * `events`, wildcards included, and each entry names the next wider wildcard that matches it
+ * (`wider`): an event is looked up once in the chart's table, and a state's candidates are its
+ * rows along that chain, which is XState's "exact, then the longest wildcard".  An event that the
+ * chart does not name enters the chain at the longest wildcard that matches it, or nowhere.
+ *
+ * What differs between XState JSON and SCXML is lowered by the loaders into this one form.  A
+ * chart is immutable once loaded; machines in many threads read it without locks.
+ */
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include <smew/chart.h>
+
+#include "base/table.h"
+#include "chart/arena.h"
+#include "chart/value.h"
+
+enum {
+    SMEW__NO_STATE = UINT16_MAX,
+    SMEW__STATES_MAX = UINT16_MAX - 1, /* so that ids fit 16 bits */
+    SMEW__DEPTH_MAX = 256,          /* of states, of values, of guards: what recurses is bounded */
+    SMEW__DELAY_MAX_MS = INT32_MAX, /* as setTimeout's, 24.8 days */
+    SMEW__ITERATIONS_MAX = 10000    /* of one event; a chart may say less or more (maxIterations) */
+};
+#define SMEW__NONE UINT32_MAX
+
+/* A run of entries in one of the chart's arrays. */
+struct smew__run {
+    uint32_t first;
+    uint32_t count;
+};
+
+/* An event that a chart raises or sends, or one that waits in a machine's queue. */
+struct smew__message {
+    struct smew_event event;
+    uint32_t event_id; /* entry of `events`, or SMEW__NONE: no transition can want it */
+    bool owned;        /* a machine's own copy, freed after use; otherwise the chart's */
+};
+
+enum smew__state_kind {
+    SMEW__ATOMIC,
+    SMEW__COMPOUND,
+    SMEW__PARALLEL,
+    SMEW__FINAL,
+    SMEW__HISTORY,
+};
+
+struct smew__state {
+    const char *key;
+    const char *id;
+    uint8_t kind;
+    bool deep;        /* a history state: of leaves, not of children */
+    bool implied;     /* a history state: its default is its parent's initial child */
+    uint16_t parent;  /* SMEW__NO_STATE for the root */
+    uint16_t end;     /* the first state behind its descendants */
+    uint16_t depth;   /* the root's is 0 */
+    uint16_t initial; /* a compound state's child, perhaps a history state */
+    uint16_t slot;    /* a history state's place in a machine's memory */
+    struct smew__run entry;
+    struct smew__run exit;
+    struct smew__run initial_actions;
+    struct smew__run always;    /* transitions */
+    struct smew__run rows;      /* event rows, sorted by event */
+    struct smew__run defaults;  /* targets of a history state without memory */
+    struct smew__run histories; /* its history children, in `histories` */
+    /* Compound and parallel: xstate.done.state.ID.  Final: its parent's, with this output. */
+    const struct smew__message *done;
+    const struct smew_value *output;
+    const struct smew_value *tags; /* an array, or NULL */
+    const struct smew_value *meta;
+};
+
+struct smew__row {
+    uint32_t event;
+    struct smew__run transitions;
+};
+
+struct smew__transition {
+    uint32_t guard; /* or SMEW__NONE */
+    uint16_t source;
+    bool reenter;
+    bool has_target; /* one that has none changes no state */
+    struct smew__run targets;
+    struct smew__run actions;
+};
+
+enum smew__guard_kind {
+    SMEW__GUARD_CALL,
+    SMEW__GUARD_NEVER, /* a missing name that `smew check` lets pass */
+    SMEW__GUARD_IN,
+    SMEW__GUARD_AND,
+    SMEW__GUARD_OR,
+    SMEW__GUARD_NOT,
+};
+
+struct smew__guard {
+    enum smew__guard_kind kind;
+    uint32_t state;            /* IN */
+    struct smew__run operands; /* AND, OR, NOT: places in `operands` */
+    smew_guard_fn holds;       /* CALL */
+    const struct smew_value *params;
+};
+
+enum smew__action_kind {
+    SMEW__ACTION_CALL,
+    SMEW__ACTION_ASSIGN,
+    SMEW__ACTION_RAISE,
+    SMEW__ACTION_SEND,
+    SMEW__ACTION_CANCEL,
+    SMEW__ACTION_LOG,
+    SMEW__ACTION_EMIT,
+};
+
+/* When a raised or sent event is due. */
+struct smew__delay {
+    bool delayed;
+    uint64_t ns;
+    smew_delay_fn named; /* asked instead of ns */
+};
+
+struct smew__action {
+    enum smew__action_kind kind;
+    smew_action_fn run;                  /* CALL; NULL does nothing */
+    const struct smew_value *value;      /* CALL: params; ASSIGN: members; LOG: arguments */
+    const struct smew__message *message; /* RAISE, SEND, EMIT */
+    const char *target;                  /* SEND; NULL: the machine itself */
+    const char *send_id;                 /* RAISE, SEND, CANCEL: interned, or NULL */
+    struct smew__delay delay;
+};
+
+struct smew__event_entry {
+    const char *name; /* as the chart writes it: "coin", "coin.*", "*" */
+    size_t size;
+    uint32_t id;
+    uint32_t wider; /* the longest other wildcard that matches it, or SMEW__NONE */
+    bool wildcard;
+    bool named; /* some `on` has it: what smew_chart_event() lists */
+};
+
+struct smew_chart {
+    _Atomic uint32_t references;
+    struct smew__arena arena;
+    const char *id;
+    const struct smew_value *context;
+    const struct smew_value *output;
+    struct smew__state *states;
+    uint32_t state_count;
+    struct smew__transition *transitions;
+    uint32_t transition_count;
+    struct smew__row *rows;
+    uint32_t row_count;
+    uint16_t *targets;
+    uint16_t *histories;
+    uint32_t history_count;
+    struct smew__guard *guards;
+    uint32_t *operands; /* guards' operands: numbers of guards */
+    struct smew__action *actions;
+    struct smew__event_entry **events;
+    uint32_t event_count;
+    const char **event_names; /* sorted, without wildcards */
+    uint32_t event_name_count;
+    struct smew__table by_name;   /* every entry by its whole name */
+    struct smew__table by_prefix; /* "foo" for the entry "foo.*" */
+    uint32_t anything;            /* the entry "*", or SMEW__NONE */
+    uint64_t *leaves;             /* the set of states without children */
+    uint32_t leaf_max;            /* leaves that can be active at once */
+    bool overlapping;             /* targets exclude each other somewhere: then all of them */
+    uint32_t iterations_max;      /* microsteps until an event must have come to rest */
+    bool has_always;
+};
+
+/* The entry where an event's chain of candidates begins, or SMEW__NONE. */
+uint32_t smew__chart_event_id(const struct smew_chart *chart, const char *name, size_t size);
+
+/* The longest wildcard that matches a name, other than the entry `except`; or SMEW__NONE. */
+uint32_t smew__chart_wildcard(const struct smew_chart *chart, const char *name, size_t size,
+                              uint32_t except);
+
+/* The state with this path below `from` ("on.fast"; a backslash escapes a dot), or NO_STATE. */
+uint16_t smew__chart_path(const struct smew_chart *chart, uint16_t from, const char *path);
+
+static inline bool smew__is_below(const struct smew_chart *chart, uint32_t state, uint32_t ancestor)
+{
+    return state > ancestor && state < chart->states[ancestor].end;
+}
+
+/* A chart with one reference and nothing in it, for a loader to fill; NULL: no memory. */
+struct smew_chart *smew__chart_create(void);
+
+#endif

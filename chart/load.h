@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SMEW_CHART_LOAD_H
+#define SMEW_CHART_LOAD_H
+
+/*
+ * Loading a chart from XState JSON, shared by the loader's files:
+ *
+ *     load_json.c         the text, jansson, positions, the two passes
+ *     load_states.c       pass 1: the tree of states, their ids and kinds
+ *     load_behavior.c     pass 2: what each state does, and its events and transitions
+ *     load_actions.c      actions, by name and built in
+ *     load_guards.c       guards
+ *     load_events.c       event names and messages
+ *     load_values.c       literals
+ *     load_targets.c      what a target, a path or an id refers to
+ *     load_finish.c       growing arrays become the chart's, sorted and joined up
+ *
+ * Every function that can fail answers false, and then `status` and `error` say why: refusals
+ * with the position of what is refused, or NO_MEMORY.  The first one counts.
+ */
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "base/buffer.h"
+#include "base/suggest.h"
+#include "base/table.h"
+#include "chart/chart.h"
+#include "chart/json.h"
+
+enum {
+    SMEW__NAME_MAX = 1000,                   /* bytes of a state's id, a path or an event name */
+    SMEW__HINT_SIZE = SMEW__SUGGEST_MAX + 32 /* "; did you mean …" */
+};
+
+/* What pass 2 needs of a state beside its compiled form. */
+struct smew__source {
+    struct smew__json json;
+    const char *path_id; /* "machine.parent.child": its id where it has none of its own */
+};
+
+struct smew__loader {
+    struct smew_chart *chart;
+    const struct smew_behavior *behavior;
+    const char *name; /* what errors call the text */
+    const char *text;
+    size_t size;
+    struct smew__marks marks;
+    struct smew__arena scratch;  /* gone when the load is over */
+    struct smew__buffer sources; /* struct smew__source, one a state */
+    struct smew__table strings;  /* interned texts */
+    struct smew__table ids;      /* id → state + 1 */
+    struct smew__table children; /* parent and key → state + 1 */
+    struct smew__buffer messages;
+    /* What becomes the chart's arrays. */
+    struct smew__buffer states;
+    struct smew__buffer transitions;
+    struct smew__buffer rows;
+    struct smew__buffer targets;
+    struct smew__buffer histories;
+    struct smew__buffer guards;
+    struct smew__buffer operands;
+    struct smew__buffer actions;
+    struct smew__buffer events;
+    enum smew_status status;
+    struct smew_error *error;
+};
+
+/* ---- failing (load_json.c) ----------------------------------------------------------- */
+
+/* Refuses at the beginning of a value, or of its key: `NAME:LINE:COLUMN: SENTENCE`.  Always false.
+ */
+bool smew__refuse(struct smew__loader *loader, enum smew_status status, struct smew__json where,
+                  const char *format, ...) SMEW_PRINTF(4, 5);
+bool smew__no_memory(struct smew__loader *loader); /* always false */
+/*
+ * A name that no table of the behaviour has (what: "action"): refused with the nearest one, or
+ * told to on_missing and let pass (true) where the behaviour ignores missing names.
+ */
+bool smew__missing(struct smew__loader *loader, struct smew__json where, const char *what,
+                   const struct smew__suggestion *near);
+
+/* ---- growing arrays ------------------------------------------------------------------ */
+
+#define SMEW__COUNT(buffer, type) ((uint32_t)((buffer).size / sizeof(type)))
+#define SMEW__AT(buffer, type, index) (&((type *)(void *)(buffer).data)[index])
+
+static inline struct smew__state *smew__loader_state(struct smew__loader *loader, uint32_t state)
+{
+    return SMEW__AT(loader->states, struct smew__state, state);
+}
+
+bool smew__push(struct smew__loader *loader, struct smew__buffer *array, const void *item,
+                size_t size);
+
+/* ---- shape (load_json.c) ------------------------------------------------------------- */
+
+/* A member by name; `value` is NULL where there is none. */
+struct smew__json smew__member(struct smew__loader *loader, struct smew__json json,
+                               const char *key);
+/* As smew__json_members(), failing with NO_MEMORY. */
+bool smew__members(struct smew__loader *loader, struct smew__json json,
+                   struct smew__json_member **members, size_t *count);
+/* Refuses members whose names are not in the list, which ends with NULL. */
+bool smew__only_members(struct smew__loader *loader, struct smew__json json, const char *what,
+                        const char *const *allowed);
+/* Refuses anything but a string that is not empty and not too long. */
+bool smew__name_of(struct smew__loader *loader, struct smew__json json, const char *what,
+                   const char **name);
+/* The one copy of a text that the chart keeps; NULL: failed. */
+const char *smew__intern(struct smew__loader *loader, const char *text, size_t size);
+
+/* ---- the parts ----------------------------------------------------------------------- */
+
+bool smew__load_states(struct smew__loader *loader, struct smew__json root);
+bool smew__load_behavior(struct smew__loader *loader);
+bool smew__load_finish(struct smew__loader *loader);
+
+/* One action, or an array of them, appended to the chart's actions. */
+bool smew__load_actions(struct smew__loader *loader, struct smew__json json);
+bool smew__load_guard(struct smew__loader *loader, struct smew__json json, uint32_t *guard);
+/* A number of milliseconds, or the name of a delay. */
+bool smew__load_delay(struct smew__loader *loader, struct smew__json json,
+                      struct smew__delay *delay);
+bool smew__delay_of_name(struct smew__loader *loader, struct smew__json where, const char *name,
+                         struct smew__delay *delay);
+bool smew__delay_of_number(struct smew__loader *loader, struct smew__json where, double ms,
+                           struct smew__delay *delay);
+
+/* A literal; `depth` counts from 0. */
+bool smew__load_value(struct smew__loader *loader, struct smew__json json, unsigned depth,
+                      const struct smew_value **value);
+/* An object's members without the one called `except`, as JSON text in the arena; "" for none. */
+bool smew__load_payload(struct smew__loader *loader, struct smew__json object, const char *except,
+                        const char **payload);
+
+/* The entry of an event name, made when it is new. */
+bool smew__load_event(struct smew__loader *loader, const char *name, bool named, uint32_t *event);
+/* A message with a JSON payload (a text of the arena, perhaps ""). */
+bool smew__load_message(struct smew__loader *loader, const char *name, const char *payload,
+                        const struct smew__message **message);
+
+/* What a target refers to, seen from a state. */
+bool smew__load_target(struct smew__loader *loader, uint16_t state, struct smew__json json,
+                       uint16_t *target);
+/* "#id", "#id.child" or a path below `from`; NO_STATE where there is none. */
+uint16_t smew__find_state(struct smew__loader *loader, uint16_t from, const char *reference);
+/* The targets of one transition: a string, an array of strings, or nothing. */
+bool smew__load_targets(struct smew__loader *loader, uint16_t state, struct smew__json json,
+                        struct smew__run *targets);
+
+/* Makes a state known by its id and by its parent and key; refuses an id that is taken. */
+bool smew__register_state(struct smew__loader *loader, uint16_t state);
+
+#endif

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * One microstep: the states that the selected transitions leave run their exit actions, deepest
+ * and last first; then the transitions' own actions; then the states that are entered run theirs,
+ * in document order.  All sets are known before the first action runs.
+ *
+ * A final state reports to its parent when it is entered, and to every parallel state around that
+ * is thereby complete.  A final state at the top ends the machine: the exit actions of everything
+ * that is active run, and the configuration stays as the last one to look at.
+ */
+
+#include "chart/machine.h"
+
+static const struct smew__state *state_of(const struct smew_machine *machine, uint32_t state)
+{
+    return &machine->chart->states[state];
+}
+
+/* ---- leaving ------------------------------------------------------------------------- */
+
+static void remember(struct smew_machine *machine, uint32_t parent, uint32_t history)
+{
+    const struct smew__state *state = state_of(machine, history);
+    size_t words = smew__words(machine);
+    uint64_t *set = machine->history + state->slot * words;
+    uint32_t end = state_of(machine, parent)->end;
+
+    smew__set_clear(set, words);
+    for (uint32_t at = smew__set_next(machine->active, words, parent + 1); at < end;
+         at = smew__set_next(machine->active, words, at + 1))
+        if (state->deep ? smew__set_has(machine->chart->leaves, at)
+                        : state_of(machine, at)->parent == parent)
+            smew__set_add(set, at);
+    machine->modified = true;
+}
+
+static void remember_all(struct smew_machine *machine)
+{
+    size_t words = smew__words(machine);
+
+    for (uint32_t at = smew__set_next(machine->exits, words, 0); at != SMEW__SET_END;
+         at = smew__set_next(machine->exits, words, at + 1)) {
+        struct smew__run histories = state_of(machine, at)->histories;
+
+        for (uint32_t i = 0; i < histories.count; i++)
+            remember(machine, at, machine->chart->histories[histories.first + i]);
+    }
+}
+
+/* The line of leaves keeps the order of the others. */
+static void leave_line(struct smew_machine *machine)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < machine->line_count; i++)
+        if (!smew__set_has(machine->exits, machine->line[i]))
+            machine->line[kept++] = machine->line[i];
+    machine->line_count = kept;
+}
+
+static void leave_states(struct smew_machine *machine)
+{
+    uint32_t at = smew__set_previous(machine->exits, machine->chart->state_count);
+
+    remember_all(machine);
+    leave_line(machine);
+    for (; at != SMEW__SET_END; at = smew__set_previous(machine->exits, at)) {
+        smew__run_actions(machine, state_of(machine, at)->exit);
+        smew__set_remove(machine->active, at);
+    }
+}
+
+/* ---- entering ------------------------------------------------------------------------ */
+
+static bool has_final_child(const struct smew_machine *machine, uint32_t compound)
+{
+    uint32_t end = state_of(machine, compound)->end;
+
+    for (uint32_t child = compound + 1; child < end; child = state_of(machine, child)->end)
+        if (state_of(machine, child)->kind == SMEW__FINAL && smew__set_has(machine->active, child))
+            return true;
+    return false;
+}
+
+/* Recursive over parallel states in parallel states: as deep as the chart. */
+static bool is_complete(const struct smew_machine *machine, uint32_t number)
+{
+    const struct smew__state *state = state_of(machine, number);
+
+    if (state->kind == SMEW__COMPOUND)
+        return has_final_child(machine, number);
+    if (state->kind != SMEW__PARALLEL)
+        return state->kind == SMEW__FINAL;
+    for (uint32_t child = number + 1; child < state->end; child = state_of(machine, child)->end)
+        if (state_of(machine, child)->kind != SMEW__HISTORY && !is_complete(machine, child))
+            return false;
+    return true;
+}
+
+static void raise(struct smew_machine *machine, const struct smew__message *message)
+{
+    smew__machine_fail(machine, smew__queue_put(&machine->internal, message));
+}
+
+/* Was it raised in this microstep, when `waiting` events were in the queue at its beginning? */
+static bool was_raised(const struct smew_machine *machine, const struct smew__message *message,
+                       uint32_t waiting)
+{
+    for (uint32_t i = waiting; i < machine->internal.count; i++)
+        if (smew__queue_at(&machine->internal, i) == message)
+            return true;
+    return false;
+}
+
+/* What entering a final state means for the states around it. */
+static void report_final(struct smew_machine *machine, uint32_t number, uint32_t waiting)
+{
+    const struct smew__state *state = state_of(machine, number);
+    uint32_t around = state->parent;
+
+    if (around != SMEW__NO_STATE && state_of(machine, around)->kind == SMEW__COMPOUND) {
+        raise(machine, state->done);
+        around = state_of(machine, around)->parent;
+    }
+    while (around != SMEW__NO_STATE && state_of(machine, around)->kind == SMEW__PARALLEL &&
+           !was_raised(machine, state_of(machine, around)->done, waiting) &&
+           is_complete(machine, around)) {
+        raise(machine, state_of(machine, around)->done);
+        around = state_of(machine, around)->parent;
+    }
+    if (around == SMEW__NO_STATE) {
+        machine->life = SMEW__DONE;
+        machine->modified = true;
+    }
+}
+
+/* Only an illegal configuration may have more leaves than there is room for. */
+static void enter_line(struct smew_machine *machine, uint32_t state)
+{
+    if (!smew__set_has(machine->chart->leaves, state) || smew__set_has(machine->active, state))
+        return;
+    if (machine->line_count < machine->chart->leaf_max)
+        machine->line[machine->line_count++] = (uint16_t)state;
+    else
+        smew__machine_fail(machine, SMEW_LIMIT);
+}
+
+static void enter_states(struct smew_machine *machine)
+{
+    size_t words = smew__words(machine);
+    uint32_t waiting = machine->internal.count;
+
+    for (uint32_t at = smew__set_next(machine->entries, words, 0); at != SMEW__SET_END;
+         at = smew__set_next(machine->entries, words, at + 1)) {
+        const struct smew__state *state = state_of(machine, at);
+
+        if (state->parent != SMEW__NO_STATE && !smew__set_has(machine->active, state->parent))
+            machine->illegal = true;
+        enter_line(machine, at);
+        smew__set_add(machine->active, at);
+        smew__run_actions(machine, state->entry);
+        if (smew__set_has(machine->defaults, at))
+            smew__run_actions(machine, state->initial_actions);
+        if (state->kind == SMEW__FINAL)
+            report_final(machine, at, waiting);
+    }
+}
+
+static void finish(struct smew_machine *machine)
+{
+    uint32_t at = smew__set_previous(machine->active, machine->chart->state_count);
+
+    for (; at != SMEW__SET_END; at = smew__set_previous(machine->active, at))
+        smew__run_actions(machine, state_of(machine, at)->exit);
+}
+
+/* ---- the whole ----------------------------------------------------------------------- */
+
+static void begin(struct smew_machine *machine)
+{
+    size_t words = smew__words(machine);
+
+    machine->modified = false;
+    smew__set_clear(machine->exits, words);
+    smew__set_clear(machine->entries, words);
+    smew__set_clear(machine->defaults, words);
+}
+
+static const struct smew__transition *selected(const struct smew_machine *machine, uint32_t i)
+{
+    return &machine->chart->transitions[machine->selected[i]];
+}
+
+bool smew__microstep(struct smew_machine *machine)
+{
+    uint32_t count = machine->selected_count;
+
+    begin(machine);
+    for (uint32_t i = 0; i < count; i++)
+        smew__transition_exits(machine, selected(machine, i));
+    leave_states(machine);
+    for (uint32_t i = 0; i < count; i++)
+        smew__run_actions(machine, selected(machine, i)->actions);
+    for (uint32_t i = 0; i < count; i++)
+        smew__transition_entries(machine, selected(machine, i));
+    enter_states(machine);
+    if (machine->life == SMEW__DONE)
+        finish(machine);
+    return machine->modified ||
+           !smew__set_equal(machine->exits, machine->entries, smew__words(machine));
+}
+
+void smew__microstep_initial(struct smew_machine *machine)
+{
+    begin(machine);
+    smew__initial_entries(machine);
+    enter_states(machine);
+    if (machine->life == SMEW__DONE)
+        finish(machine);
+}

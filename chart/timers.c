@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Events that are due later, in a sorted array: machines have few, and the next one is asked for
+ * far more often than one is set.
+ *
+ * A send id names at most one timer, the newest that was set with it.  When any timer of that id
+ * is set, fires or is cancelled, the others lose the name and can no longer be cancelled: XState
+ * keeps one handle for each id.  A state is left before it is entered again, so an `after` never
+ * meets this.
+ */
+
+#include "chart/machine.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+
+enum { FIRST_CAPACITY = 4 };
+
+/* Timers carry the chart's own messages only, so there is nothing to free in them. */
+void smew__timers_fini(struct smew__timers *timers)
+{
+    smew__free(timers->items);
+    *timers = (struct smew__timers){0};
+}
+
+void smew__timers_clear(struct smew__timers *timers)
+{
+    timers->count = 0;
+}
+
+static void forget_id(struct smew__timers *timers, const char *send_id)
+{
+    for (uint32_t i = 0; send_id && i < timers->count; i++)
+        if (timers->items[i].send_id == send_id)
+            timers->items[i].cancellable = false;
+}
+
+static bool make_room(struct smew__timers *timers)
+{
+    if (timers->count < timers->capacity)
+        return true;
+    uint32_t capacity = timers->capacity ? timers->capacity * 2 : FIRST_CAPACITY;
+    struct smew__timer *items = smew__realloc(timers->items, capacity * sizeof *items);
+    if (!items)
+        return false;
+    timers->items = items;
+    timers->capacity = capacity;
+    return true;
+}
+
+enum smew_status smew__timers_put(struct smew__timers *timers, struct smew__timer timer)
+{
+    uint32_t at = timers->count;
+
+    if (timers->count >= SMEW__TIMERS_MAX)
+        return SMEW_LIMIT;
+    if (!make_room(timers))
+        return SMEW_NO_MEMORY;
+    forget_id(timers, timer.send_id);
+    while (at > 0 && timers->items[at - 1].due_ns > timer.due_ns)
+        at--;
+    memmove(&timers->items[at + 1], &timers->items[at],
+            (timers->count - at) * sizeof *timers->items);
+    timers->items[at] = timer;
+    timers->items[at].cancellable = timer.send_id != NULL;
+    timers->count++;
+    return SMEW_OK;
+}
+
+static void remove_at(struct smew__timers *timers, uint32_t at)
+{
+    timers->count--;
+    memmove(&timers->items[at], &timers->items[at + 1],
+            (timers->count - at) * sizeof *timers->items);
+}
+
+void smew__timers_cancel(struct smew__timers *timers, const char *send_id)
+{
+    for (uint32_t i = 0; i < timers->count; i++)
+        if (timers->items[i].cancellable && timers->items[i].send_id == send_id) {
+            remove_at(timers, i);
+            return;
+        }
+}
+
+bool smew__timers_take(struct smew__timers *timers, uint64_t now_ns, struct smew__timer *timer)
+{
+    if (timers->count == 0 || timers->items[0].due_ns > now_ns)
+        return false;
+    *timer = timers->items[0];
+    remove_at(timers, 0);
+    forget_id(timers, timer->send_id);
+    return true;
+}

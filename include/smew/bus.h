@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SMEW_BUS_H
+#define SMEW_BUS_H
+
+/*
+ * A node: this program's membership of a bus.
+ *
+ *     struct smew_bus *bus;
+ *     smew_bus_open("pipe://plant", NULL, &bus, &error);
+ *     smew_bus_send(bus, "valve-3", "OPEN", NULL, 0, NULL);
+ *     smew_bus_close(bus, 1000, NULL);
+ *
+ * Each node has one service thread of its own that accepts, re-sends, acknowledges and keeps
+ * time.  Handlers and callbacks run only inside smew_bus_poll(), on the thread that calls it.
+ *
+ * From where a function may be called is said with it:
+ *   [any]      any thread, also inside a handler
+ *   [outside]  any thread, not inside a handler (there it answers WOULD_DEADLOCK)
+ *   [poller]   one thread at a time
+ *   [handler]  inside a handler, or with a held message
+ *
+ * Every timeout is in milliseconds; no call waits without one.  0 as an argument means "do not
+ * wait".  Option structs begin with their size: initialise with the _INIT macro and set what you
+ * need; zero always means the default there, and SMEW_NOW "do not wait".
+ * In a child after fork() every call that answers a status answers FORKED; close does nothing.
+ */
+
+#include <smew/message.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct smew_bus;
+struct smew_subscription;
+
+/* A timeout in an option struct: do not wait. */
+#define SMEW_NOW UINT32_MAX
+
+/* ---- notices and dead letters -------------------------------------------------------- */
+
+enum smew_notice_type {
+    SMEW_NOTICE_PEER_CONNECTED = 1, /* first message to a node can flow */
+    SMEW_NOTICE_PEER_DISCONNECTED,  /* channel lost; the process lives; reconnecting */
+    SMEW_NOTICE_PEER_LEFT,          /* it closed its bus; what was unacked goes elsewhere */
+    SMEW_NOTICE_PEER_DEAD,          /* the kernel says so; what was unacked goes elsewhere */
+    SMEW_NOTICE_PEER_SUSPECT,       /* heartbeat missed for 1 s; nothing is taken away */
+    SMEW_NOTICE_PEER_RECOVERED,     /* its heart beats again */
+    SMEW_NOTICE_MACHINE_RELEASED,   /* a claim of ours was handed over to another node */
+};
+
+struct smew_notice {
+    enum smew_notice_type type;
+    const char *node;    /* address, "@3.17" */
+    const char *machine; /* or NULL */
+    const char *text;    /* a sentence */
+};
+
+/* Runs in smew_bus_poll(). */
+typedef void (*smew_notice_fn)(struct smew_bus *bus, const struct smew_notice *notice, void *user);
+
+/*
+ * An accepted message that cannot be delivered any more: NO_MACHINE, PEER_DEAD (nobody took the
+ * machine over within linger_ms), EXPIRED, STOPPED, REJECTED, FULL, CLOSED.  Runs in
+ * smew_bus_poll() and smew_bus_close(), on the sender's side.  The message is the library's.
+ * At most 65,536 wait for a program that does not poll; beyond, they are counted and logged only.
+ */
+typedef void (*smew_dead_letter_fn)(struct smew_bus *bus, const struct smew_message *message,
+                                    enum smew_status reason, void *user);
+
+/* ---- opening and closing ------------------------------------------------------------- */
+
+struct smew_bus_options {
+    size_t size;             /* sizeof(struct smew_bus_options) */
+    const char *name;        /* what `smew ps` shows; default: the program's name */
+    const char *runtime_dir; /* default: $SMEW_RUNTIME_DIR, $XDG_RUNTIME_DIR/smew, /run/smew */
+    uint32_t window; /* unacked messages to one node, and 16 MiB; default 1024, at most 65536 */
+    uint32_t outbox; /* sends inside handlers not accepted yet; default 4096 */
+    uint32_t outbox_wait_ms; /* how long a full outbox stops the intake, and a handled message
+                                waits for its handler's sends to be accepted; default 1000 */
+    uint32_t linger_ms;      /* how long messages wait for a takeover; default 5000 */
+    uint32_t heartbeat_ms;   /* default 100 */
+    uint32_t suspect_ms;     /* silence after which a node is suspect; default 1000 */
+    uint32_t payload_max;    /* bytes; default 1 MiB, at most 8 MiB */
+    uint32_t publish_queue;  /* published messages a slow subscriber may be behind; 4096 */
+    smew_notice_fn on_notice;
+    smew_dead_letter_fn on_dead_letter;
+    void *user; /* given to both */
+};
+#define SMEW_BUS_OPTIONS_INIT SMEW_SIZED(struct smew_bus_options)
+
+/*
+ * Joins the bus that the URL names, "pipe://NAME" or "inproc://NAME" (a name is 1 to 64 of
+ * A-Z a-z 0-9 . _ -, no dot first), creating it when this node is the first.  Copies what it needs
+ * of the options.  `options` and `error` may be NULL.  [outside]
+ *
+ * INVALID, UNSUPPORTED (no such scheme), PERMISSION (the directory is another user's),
+ * PATH_TOO_LONG, NO_FDS, NO_SPACE, NO_MEMORY, LIMIT (1024 nodes), VERSION, TIMEOUT.
+ */
+SMEW_API SMEW_MUST_USE enum smew_status smew_bus_open(const char *url,
+                                                      const struct smew_bus_options *options,
+                                                      struct smew_bus **bus,
+                                                      struct smew_error *error);
+
+/* What close could not finish. */
+struct smew_left {
+    size_t unsent;      /* accepted, never processed by anybody; each became a dead letter */
+    size_t unprocessed; /* received, not handled; their senders re-send or report them */
+    size_t requests;    /* waiting for a reply: their callbacks ran with CLOSED */
+};
+
+/*
+ * Releases every claim, delivers what was accepted until the deadline, turns the rest into
+ * dead letters, leaves the bus and frees it.  `left` may be NULL.  NULL bus is fine.  [outside],
+ * once, when no other thread uses the bus any more.
+ */
+SMEW_API void smew_bus_close(struct smew_bus *bus, uint32_t timeout_ms, struct smew_left *left);
+
+/* Waits until everything this node accepted has been processed: OK or TIMEOUT.  [outside] */
+SMEW_API SMEW_MUST_USE enum smew_status smew_bus_flush(struct smew_bus *bus, uint32_t timeout_ms);
+
+/* This node's address on the bus, "@3.17"; lives as long as the bus.  [any] */
+SMEW_API const char *smew_bus_address(const struct smew_bus *bus);
+
+/* ---- sending ------------------------------------------------------------------------- */
+
+enum smew_level {
+    SMEW_LEVEL_ACCEPTED = 0,  /* in the bounded window towards the host */
+    SMEW_LEVEL_RECEIVED = 1,  /* the hosting node has it */
+    SMEW_LEVEL_PROCESSED = 2, /* its handler returned; for a machine: the transition is complete */
+};
+
+struct smew_send_options {
+    size_t size;           /* sizeof(struct smew_send_options) */
+    const char *source;    /* the sending machine, if one sends */
+    uint32_t timeout_ms;   /* how long to wait for room, and then for the level */
+    uint32_t wait_ms;      /* how long to wait for the machine to appear */
+    uint32_t expires_ms;   /* the message is worthless afterwards; 0: never */
+    enum smew_level level; /* above ACCEPTED: [outside] only */
+    enum smew_content content;
+    const char *traceparent;
+    const struct smew_header *headers;
+    size_t header_count;
+};
+#define SMEW_SEND_OPTIONS_INIT SMEW_SIZED(struct smew_send_options)
+
+/*
+ * Sends an event to a machine.  Copies target, event and payload; `payload` may be NULL when
+ * size_bytes is 0.  Inside a handler it never waits: the message goes to the node's outbox and
+ * is accepted when there is room.  [any]
+ *
+ * OK: accepted (and the level reached).  NO_MACHINE: nobody hosts the target.  FULL: no room
+ * until the deadline, nothing accepted.  TIMEOUT: accepted, the level not reached yet.
+ * WOULD_DEADLOCK: a level above ACCEPTED whose handler only this thread can run.
+ * EXPIRED, STOPPED, REJECTED: what became of it (levels above ACCEPTED).  TOO_BIG, INVALID,
+ * NO_MEMORY, CLOSED, FORKED.
+ */
+SMEW_API SMEW_MUST_USE enum smew_status smew_bus_send(struct smew_bus *bus, const char *target,
+                                                      const char *event, const void *payload,
+                                                      size_t size_bytes,
+                                                      const struct smew_send_options *options);
+
+/*
+ * Publishes an event under a topic (usually the publishing machine's id) to whoever subscribed
+ * to it: at most once per subscriber; one that falls behind is told how many it missed.
+ * Costs two loads when nobody subscribed.  Never waits.  [any]
+ *
+ * A subscriber whose last messages did not fit, so that none follows which could tell it, gets an
+ * event "smew.missed" of kind CONTROL with the count (it may concern other topics of its node).
+ */
+SMEW_API SMEW_MUST_USE enum smew_status smew_bus_publish(struct smew_bus *bus, const char *topic,
+                                                         const char *event, const void *payload,
+                                                         size_t size_bytes,
+                                                         enum smew_content content);
+
+/* True when somebody on the bus subscribed to the topic: asks before a costly payload.  [any] */
+SMEW_API bool smew_bus_has_subscribers(struct smew_bus *bus, const char *topic);
+
+/* ---- requests ------------------------------------------------------------------------ */
+
+/*
+ * Sends a request and waits for its reply, which the caller frees.  options->timeout_ms bounds
+ * the whole (default 1000).  [outside]; WOULD_DEADLOCK where only this thread can run the
+ * handler.  TIMEOUT: no reply in time.  Otherwise as smew_bus_send().
+ */
+SMEW_API SMEW_MUST_USE enum smew_status smew_bus_request(struct smew_bus *bus, const char *target,
+                                                         const char *event, const void *payload,
+                                                         size_t size_bytes,
+                                                         const struct smew_send_options *options,
+                                                         struct smew_message **reply);
+
+/*
+ * `status` is OK with a reply (the library's, until the callback returns) or says why there is
+ * none, with reply NULL.  Runs exactly once for each request that was accepted, in
+ * smew_bus_poll() or smew_bus_close().
+ */
+typedef void (*smew_reply_fn)(struct smew_bus *bus, enum smew_status status,
+                              const struct smew_message *reply, void *user);
+
+/* As smew_bus_request(), without waiting for the reply (it may wait for room).  [any] */
+SMEW_API SMEW_MUST_USE enum smew_status
+smew_bus_request_async(struct smew_bus *bus, const char *target, const char *event,
+                       const void *payload, size_t size_bytes,
+                       const struct smew_send_options *options, smew_reply_fn callback, void *user);
+
+/* Answers a request, once: EXISTS the second time, INVALID for what is no request.  [handler] */
+SMEW_API SMEW_MUST_USE enum smew_status smew_bus_reply(struct smew_bus *bus,
+                                                       const struct smew_message *request,
+                                                       const void *payload, size_t size_bytes,
+                                                       enum smew_content content);
+
+/* ---- receiving ----------------------------------------------------------------------- */
+
+/* The message is the library's until the handler returns.  Runs in smew_bus_poll(). */
+typedef void (*smew_handler_fn)(struct smew_bus *bus, const struct smew_message *message,
+                                void *user);
+
+struct smew_register_options {
+    size_t size;         /* sizeof(struct smew_register_options) */
+    bool standby;        /* wait for a claim that another node holds; otherwise CLAIMED at once */
+    uint32_t timeout_ms; /* with standby: how long; without: for a handover, default 1000 */
+};
+#define SMEW_REGISTER_OPTIONS_INIT SMEW_SIZED(struct smew_register_options)
+
+/*
+ * Claims a machine id, or with a trailing '*' every id with that prefix, for this node.  Atomic
+ * on the whole bus; dies with the node.  An id wins over a pattern, a longer pattern over a
+ * shorter; an equal one is refused with CLAIMED.  An id inside another node's pattern takes
+ * effect when that node has let go of it.  [outside]
+ *
+ * CLAIMED (the sentence names the holder), EXISTS (it is ours), TIMEOUT (the other node did not
+ * let go), FULL (the directory has no room), INVALID, NO_MEMORY, CLOSED, FORKED.
+ */
+SMEW_API SMEW_MUST_USE enum smew_status
+smew_bus_register(struct smew_bus *bus, const char *id, smew_handler_fn handler, void *user,
+                  const struct smew_register_options *options, struct smew_error *error);
+
+/* Gives a claim back.  Messages not handled yet go to whoever claims it next.  [any] */
+SMEW_API SMEW_MUST_USE enum smew_status smew_bus_unregister(struct smew_bus *bus, const char *id);
+
+/*
+ * Asks for what is published under a topic, or with a trailing '*' under every topic with that
+ * prefix.  Takes effect at once for nodes of this process and within a heartbeat for others;
+ * *subscription is the library's.  [any]
+ */
+SMEW_API SMEW_MUST_USE enum smew_status smew_bus_subscribe(struct smew_bus *bus, const char *topic,
+                                                           smew_handler_fn handler, void *user,
+                                                           struct smew_subscription **subscription);
+
+/* After it returns the handler is not called again (its own may still be running).  [any] */
+SMEW_API void smew_bus_unsubscribe(struct smew_bus *bus, struct smew_subscription *subscription);
+
+/*
+ * Keeps a message beyond its handler's return: it counts as unprocessed until completed.  The
+ * result is the same message, now the caller's.  NULL when out of memory.  [handler]
+ */
+SMEW_API SMEW_MUST_USE struct smew_message *smew_message_hold(const struct smew_message *message);
+
+/* Completes a held message with OK, REJECTED or STOPPED, and frees it.  [any] */
+SMEW_API void smew_message_complete(struct smew_message *message, enum smew_status result);
+
+/* In a handler: answers the message's sender REJECTED instead of OK.  [handler] */
+SMEW_API void smew_message_reject(const struct smew_message *message);
+
+/* ---- polling ------------------------------------------------------------------------- */
+
+/*
+ * Runs the handlers and callbacks that are due, up to `most` of them (0: no bound), waiting up
+ * to the timeout for the first.  OK when something ran, TIMEOUT otherwise.  [poller]; BUSY when
+ * another thread polls, WOULD_DEADLOCK inside a handler.
+ */
+SMEW_API SMEW_MUST_USE enum smew_status smew_bus_poll(struct smew_bus *bus, uint32_t timeout_ms,
+                                                      size_t most);
+
+/*
+ * An fd that is readable when smew_bus_poll() has something to do: for a loop of the program's
+ * own.  Never read from it; it belongs to the bus.  [any]
+ */
+SMEW_API int smew_bus_fd(const struct smew_bus *bus);
+
+/* Makes a waiting smew_bus_poll() return.  Any thread, and safe in a signal handler. */
+SMEW_API void smew_bus_wake(struct smew_bus *bus);
+
+/* ---- looking ------------------------------------------------------------------------- */
+
+struct smew_bus_stats {
+    uint64_t sent;        /* accepted, to any level */
+    uint64_t delivered;   /* handed to handlers here */
+    uint64_t processed;   /* of what this node sent: completed by its receiver */
+    uint64_t redelivered; /* re-sent by this node */
+    uint64_t duplicates;  /* found and dropped here */
+    uint64_t refused;     /* sends that answered FULL */
+    uint64_t dead_letters;
+    uint64_t published;
+    uint64_t publish_missed; /* dropped for slow subscribers */
+    uint64_t late_replies;   /* came after their request had timed out */
+    uint64_t bad_frames;     /* refused: damaged, oversized, of another version */
+    uint64_t bytes_sent;     /* of payload */
+    uint64_t bytes_received; /* of payload, from other nodes */
+    uint64_t reconnects;
+    uint32_t connections; /* channels open now, both directions */
+    uint32_t in_flight;   /* accepted and not processed yet */
+};
+
+/* [any] */
+SMEW_API SMEW_MUST_USE enum smew_status smew_bus_stats(struct smew_bus *bus,
+                                                       struct smew_bus_stats *stats);
+
+struct smew_node_info {
+    const char *address; /* "@3.17" */
+    const char *name;
+    int64_t pid;
+    bool alive;         /* by the kernel's word; the dead are left out */
+    bool suspect;       /* alive, and silent for suspect_ms */
+    uint64_t silent_ms; /* since its last heartbeat */
+    uint64_t up_ms;     /* since it joined */
+};
+
+/* Called for each node of the bus, this one included; return false to stop. */
+typedef bool (*smew_node_fn)(const struct smew_node_info *node, void *user);
+SMEW_API SMEW_MUST_USE enum smew_status smew_bus_each_node(struct smew_bus *bus, smew_node_fn fn,
+                                                           void *user); /* [any] */
+
+/* Called for each id and pattern that a living node claims; return false to stop. */
+typedef bool (*smew_claim_fn)(const char *id, const char *node_address, void *user);
+SMEW_API SMEW_MUST_USE enum smew_status smew_bus_each_claim(struct smew_bus *bus, smew_claim_fn fn,
+                                                            void *user); /* [any] */
+
+struct smew_clean_report {
+    size_t buses;  /* looked at */
+    size_t reaped; /* sockets, announcements and directories removed */
+    size_t in_use; /* buses left alone because somebody lives on them */
+};
+
+/*
+ * Removes what crashed nodes left behind below the runtime directory (NULL: the default one).
+ * Never touches what a living node uses.  Opening a bus does the same for that bus.  [any]
+ */
+SMEW_API SMEW_MUST_USE enum smew_status
+smew_bus_clean(const char *runtime_dir, struct smew_clean_report *report, struct smew_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

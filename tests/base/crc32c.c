@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* CRC-32C: the published values, and both ways against each other and against one bit at a time. */
+#include "tests/support/support.h"
+
+#include <string.h>
+
+#include "base/crc32c/crc32c.h"
+
+typedef uint32_t (*crc_fn)(uint32_t crc, const void *data, size_t size);
+
+static void check_published(crc_fn crc)
+{
+    /* RFC 3720, B.4: an iSCSI SCSI Read (10) command PDU. */
+    static const uint8_t command[48] = {0x01, 0xc0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,    0, 0, 0, 0,
+                                        0x14, 0,    0, 0, 0, 0, 4, 0, 0, 0, 0, 0x14, 0, 0, 0, 0x18,
+                                        0x28, 0,    0, 0, 0, 0, 0, 0, 2, 0, 0, 0,    0, 0, 0, 0};
+    uint8_t bytes[32];
+
+    assert_int_equal(crc(0, "123456789", 9), 0xE3069283u);
+    assert_int_equal(crc(0, "", 0), 0);
+    memset(bytes, 0, sizeof bytes);
+    assert_int_equal(crc(0, bytes, sizeof bytes), 0x8A9136AAu);
+    memset(bytes, 0xFF, sizeof bytes);
+    assert_int_equal(crc(0, bytes, sizeof bytes), 0x62A8AB43u);
+    for (uint8_t i = 0; i < 32; i++)
+        bytes[i] = i;
+    assert_int_equal(crc(0, bytes, sizeof bytes), 0x46DD794Eu);
+    for (uint8_t i = 0; i < 32; i++)
+        bytes[i] = (uint8_t)(31 - i);
+    assert_int_equal(crc(0, bytes, sizeof bytes), 0x113FDB5Cu);
+    assert_int_equal(crc(0, command, sizeof command), 0xD9963A56u);
+}
+
+static void test_published_values(void **state)
+{
+    (void)state;
+    check_published(smew__crc32c);
+    check_published(smew__crc32c_portable);
+    if (smew__crc32c_has_hardware())
+        check_published(smew__crc32c_hardware);
+}
+
+static uint32_t one_bit_at_a_time(const uint8_t *data, size_t size)
+{
+    uint32_t crc = UINT32_MAX;
+
+    for (size_t i = 0; i < size; i++) {
+        crc ^= data[i];
+        for (int bit = 0; bit < 8; bit++)
+            crc = (crc & 1) != 0 ? crc >> 1 ^ 0x82F63B78u : crc >> 1;
+    }
+    return ~crc;
+}
+
+static void test_ways_agree(void **state)
+{
+    struct support_random random = support_random_seeded();
+    static uint8_t bytes[4096 + 16];
+
+    (void)state;
+    support_random_fill(&random, bytes, sizeof bytes);
+    for (int round = 0; round < 3000; round++) {
+        size_t offset = (size_t)support_random_below(&random, 16);
+        size_t size = (size_t)support_random_below(&random, round % 10 == 0 ? 4096 : 64);
+        size_t cut = size == 0 ? 0 : (size_t)support_random_below(&random, size);
+        const uint8_t *data = bytes + offset;
+        uint32_t expected = one_bit_at_a_time(data, size);
+
+        assert_int_equal(smew__crc32c_portable(0, data, size), expected);
+        assert_int_equal(smew__crc32c(0, data, size), expected);
+        if (smew__crc32c_has_hardware())
+            assert_int_equal(smew__crc32c_hardware(0, data, size), expected);
+        /* In two parts, one by each way. */
+        assert_int_equal(smew__crc32c(smew__crc32c_portable(0, data, cut), data + cut, size - cut),
+                         expected);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_published_values),
+        cmocka_unit_test(test_ways_agree),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

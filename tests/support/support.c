@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The tests' own tools: a leak check that finds no leak would make every other test worth less, so
+ * each is shown one.
+ */
+#include "tests/support/support.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <smew/transport.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/os/fd.h"
+#include "base/os/thread.h"
+
+static void test_runtime_dir_is_private_and_exported(void **state)
+{
+    struct stat folder;
+
+    (void)state;
+    assert_string_equal(getenv("SMEW_RUNTIME_DIR"), support_runtime_dir());
+    assert_int_equal(stat(support_runtime_dir(), &folder), 0);
+    assert_int_equal(folder.st_mode & 0777, 0700);
+    assert_true(support_runtime_dir_empty());
+}
+
+static void test_teardown_finds_leaks(void **state)
+{
+    char first[64];
+    void *leaked;
+    int fd;
+
+    (void)state;
+    support_settle_ms = 50; /* nothing here settles */
+    assert_int_equal(support_setup(NULL), 0);
+    fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    assert_int_not_equal(support_teardown(NULL), 0);
+    smew__fd_close(&fd);
+
+    assert_int_equal(support_setup(NULL), 0);
+    leaked = smew__alloc(1);
+    assert_int_not_equal(support_teardown(NULL), 0);
+    smew__free(leaked);
+
+    assert_int_equal(support_setup(NULL), 0);
+    (void)snprintf(first, sizeof(first), "%s/file", support_runtime_dir());
+    fd = openat(AT_FDCWD, first, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    smew__fd_close(&fd);
+    assert_int_not_equal(support_teardown(NULL), 0);
+    assert_int_equal(access(support_runtime_dir(), F_OK), -1);
+
+    assert_int_equal(support_setup(NULL), 0);
+    assert_int_equal(support_teardown(NULL), 0);
+    support_settle_ms = 2000;
+}
+
+static void wait_for_fd(void *argument)
+{
+    (void)smew__fd_wait(*(int *)argument, POLLIN, smew__deadline_ns(20000));
+}
+
+static void test_threads_are_counted(void **state)
+{
+    unsigned before = support_count_threads();
+    struct smew__thread thread = {0};
+    int fd = -1;
+
+    (void)state;
+    assert_int_equal(smew__eventfd_open(&fd), SMEW_OK);
+    assert_int_equal(smew__thread_start(&thread, "counted", wait_for_fd, &fd), SMEW_OK);
+    assert_int_equal(support_count_threads(), before + 1);
+    smew__eventfd_signal(fd);
+    smew__thread_join(&thread);
+    smew__fd_close(&fd);
+}
+
+static bool never(void *argument)
+{
+    (*(unsigned *)argument)++;
+    return false;
+}
+
+static bool third_time(void *argument)
+{
+    return ++*(unsigned *)argument == 3;
+}
+
+static void test_wait_until(void **state)
+{
+    uint64_t begin_ns = smew_now_ns();
+    unsigned asked = 0;
+
+    (void)state;
+    assert_true(support_wait_until(third_time, &asked, 10000));
+    assert_int_equal(asked, 3);
+    asked = 0;
+    assert_false(support_wait_until(never, &asked, 20));
+    assert_true(asked >= 2);
+    assert_true(smew_now_ns() - begin_ns >= 20 * SMEW_NS_PER_MS);
+}
+
+static int answer(void *argument)
+{
+    return *(int *)argument;
+}
+
+static int raise_signal(void *argument)
+{
+    return raise(*(int *)argument);
+}
+
+static int wait_long(void *argument)
+{
+    (void)argument;
+    return poll(NULL, 0, 60000);
+}
+
+static void test_children(void **state)
+{
+    int number = 42;
+    pid_t pid;
+
+    (void)state;
+    assert_int_equal(support_reap(support_fork(answer, &number), 10000), 42);
+    number = SIGKILL;
+    assert_int_equal(support_reap(support_fork(raise_signal, &number), 10000), -SIGKILL);
+    pid = support_fork(wait_long, NULL);
+    support_kill(pid);
+    assert_int_equal(kill(pid, 0), -1);
+    assert_int_equal(errno, ESRCH);
+}
+
+static void test_random_repeats(void **state)
+{
+    struct support_random one = {.state = 7};
+    struct support_random two = {.state = 7};
+    struct support_random zero = {.state = 0};
+
+    (void)state;
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(support_random_next(&one), support_random_next(&two));
+    /* The first number of the published generator for seed 0. */
+    assert_int_equal(support_random_next(&zero), UINT64_C(0xe220a8397b1dcdaf));
+    for (int i = 0; i < 1000; i++)
+        assert_true(support_random_below(&one, 3) < 3);
+}
+
+/* Opens three eventfds and allocates twice; gives back what it got. */
+static void five_steps(void *argument)
+{
+    int fds[3] = {-1, -1, -1};
+    void *one = NULL;
+    void *two = NULL;
+
+    (void)argument;
+    if (smew__eventfd_open(&fds[0]) == SMEW_OK && smew__eventfd_open(&fds[1]) == SMEW_OK &&
+        smew__eventfd_open(&fds[2]) == SMEW_OK) {
+        one = smew__alloc(1);
+        two = one == NULL ? NULL : smew__alloc(1);
+    }
+    smew__free(two);
+    smew__free(one);
+    for (int i = 0; i < 3; i++)
+        smew__fd_close(&fds[i]);
+}
+
+static void test_walks_visit_every_step(void **state)
+{
+    (void)state;
+    assert_int_equal(support_walk_calls(EMFILE, five_steps, NULL), 3);
+    assert_int_equal(support_walk_allocations(five_steps, NULL), 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SUPPORT_TEST(test_runtime_dir_is_private_and_exported),
+        cmocka_unit_test(test_teardown_finds_leaks),
+        SUPPORT_TEST(test_threads_are_counted),
+        SUPPORT_TEST(test_wait_until),
+        SUPPORT_TEST(test_children),
+        SUPPORT_TEST(test_random_repeats),
+        SUPPORT_TEST(test_walks_visit_every_step),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
