@@ -97,6 +97,7 @@ struct smew_endpoint {
 
 enum smew_transport_flags {
     SMEW_TRANSPORT_IN_PROCESS = 1u << 0, /* serves nodes of one process: no files, flat records */
+    SMEW_TRANSPORT_LANES = 1u << 1,      /* shares memory; built in, a program cannot add one */
 };
 
 struct smew_transport_ops {

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SMEW_BUS_SHM_READER_H
+#define SMEW_BUS_SHM_READER_H
+
+/*
+ * The consumer's side of a lane.
+ *
+ *       completed        next
+ *   ... ----+-------------+----------------> number
+ *    gone   | read, some  | not read yet
+ *           | complete    |
+ *
+ * next, the loads in their order (record n expected at position p):
+ *   1  commit word at p                     acquire; pairs with publish 3
+ *   2  equal to commit(n, salt): the header is copied once, its CRC and sizes are checked, then
+ *      the body's CRC; nothing is read twice unless the caller reads in place
+ *   3  not equal: head                      acquire; pairs with publish 4
+ *      head says n is not committed: there is nothing (whatever the word is)
+ *      head says that it is: the word is loaded again; still not equal: damage
+ *
+ * Damage at n:
+ *   header right, body wrong, or commit word wrong and header right: exactly n is lost, its size is
+ *   known, the next is read.
+ *   header wrong: the next valid header is looked for, at every multiple of 32 up to head: its
+ *   commit word is that of a number m > n that fits, and its CRC, which is seeded with the commit
+ *   word, is right.  n to m - 1 are lost.  When there is none, everything up to head is lost.
+ *   head impossible, or more than QUARANTINE losses within a window: quarantine.
+ * Lost records are complete, with the answer CORRUPT.
+ *
+ * complete, the stores in their order (record n, in any order of n):
+ *   1  answer's place of n = (n, status)    relaxed; only when it is not OK
+ *   2  specials + 1                         release; pairs with collect
+ *   3  completed = the first that is not    release; pairs with collect
+ *   4  fence, load waiting; when set: turn + 1, wake       seq_cst; pairs with writer_wait
+ *
+ * What holds when the consumer dies before the store of line 1 to 3: record n is in flight for its
+ * producer, which sends it again, flagged; before 4: a waiting producer sleeps until its bounded
+ * sleep ends, or the closed socket tells it.
+ * What holds when the producer dies anywhere: committed records stay readable for as long as this
+ * side has them mapped.
+ *
+ * Invariants:
+ *   R1  completed <= next <= completed + window: what a reader has in flight is bounded, and by
+ *       the writer's W3 the answer's place of n is read before it is used again.
+ *   R2  Nothing of the ring is read behind `completed`: its bytes are the writer's.
+ *
+ * One thread at a time: the node's lock, or who serves the lane.
+ */
+
+#include "bus/shm/segment.h"
+#include "serialization/record.h"
+
+struct smew__lane_record {
+    uint64_t number;
+    struct smew__record_header header; /* a checked private copy */
+    const uint8_t *body;               /* in the ring: hostile memory may change under the reader */
+    uint64_t body_size;                /* extension, payload and padding */
+};
+
+struct smew__lane_losses {
+    uint64_t lost;         /* records */
+    uint64_t first_number; /* of the last loss that was reported */
+    uint64_t count;        /* of the last loss that was reported */
+};
+
+struct smew__lane_reader {
+    struct smew__lane_memory *memory;
+    uint8_t *done; /* by number, a ring of `window` */
+    uint64_t next_number;
+    uint64_t next_position;
+    uint64_t completed;
+    uint64_t specials;
+    struct smew__lane_losses losses;
+    uint64_t losses_at;     /* number from which the present count of losses began */
+    uint64_t recent_losses; /* since then */
+    bool quarantined;
+};
+
+enum smew_status smew__lane_reader_init(struct smew__lane_reader *reader,
+                                        struct smew__lane_memory *memory);
+void smew__lane_reader_fini(struct smew__lane_reader *reader);
+
+/*
+ * The next record, its header valid and copied; the body's CRC is not looked at yet.  AGAIN: there
+ * is none.  CORRUPT: records were lost, reader->losses says which; they are answered; call again.
+ * CLOSED: in quarantine.  RESET: the producer said that nothing follows, and everything was read.
+ */
+enum smew_status smew__lane_reader_next(struct smew__lane_reader *reader,
+                                        struct smew__lane_record *record);
+
+/*
+ * Copies the body to `copy` (body_size bytes) and checks it there; or, with `copy` NULL, checks it
+ * in place.  CORRUPT: the record is lost, counted and answered.
+ */
+enum smew_status smew__lane_reader_check(struct smew__lane_reader *reader,
+                                         const struct smew__lane_record *record, uint8_t *copy);
+
+/* The record's end.  In any order; a number that is not in flight is a bug of ours. */
+void smew__lane_reader_complete(struct smew__lane_reader *reader, uint64_t number,
+                                enum smew_status status);
+/* What was completed since the last call becomes visible; then, is a producer to be woken? */
+bool smew__lane_reader_publish(struct smew__lane_reader *reader);
+
+/* Says that this side is about to sleep, and looks again: true when there is something after all.
+ */
+bool smew__lane_reader_arm(struct smew__lane_reader *reader);
+void smew__lane_reader_disarm(struct smew__lane_reader *reader); /* awake: nobody needs to ring */
+/* Is there a record, or damage to look at?  Changes nothing. */
+bool smew__lane_reader_ready(const struct smew__lane_reader *reader);
+
+/* The producer is told that nothing is read any more. */
+void smew__lane_reader_close(struct smew__lane_reader *reader, enum smew__lane_state state);
+
+#endif

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SMEW_BUS_SHM_SEGMENT_H
+#define SMEW_BUS_SHM_SEGMENT_H
+
+/*
+ * The memory of a lane: one producer, one consumer, two segments.
+ *
+ *   ring segment        made by the consumer, written by the producer
+ *   +--------------+-----------------------------------+
+ *   | header page  | ring: records, serialization/record.h
+ *   | head, waiting|   ..done | in flight | free ..    |
+ *   +--------------+-----------------------------------+
+ *                  ^ mapped twice in a row: a record never wraps
+ *
+ *   cursor segment      made and written by the consumer, read by the producer
+ *   +--------------+-----------------------------------+
+ *   | completed .. | answers: one word for each record in flight
+ *   +--------------+-----------------------------------+
+ *
+ * Each memory has one writer.  Both are memfds of the consumer, allocated before they are mapped
+ * (no hole, no SIGBUS) and sealed against shrinking and growing; the cursor segment, once the
+ * consumer has mapped it, also against every later writable mapping.  So a peer can neither
+ * truncate what we have mapped nor write where only we write.  Everything read from the other
+ * side's memory is a claim: it is loaded once, checked, and at worst costs this lane.
+ *
+ * Every segment begins with
+ *
+ *     offset  size  prefix, written by the creator before anybody else has the segment
+ *          0     4  magic: 0x584D4950 ("XMIP")
+ *          4     2  version of this table and of the records: 1
+ *          6     2  what it is: enum smew__segment_kind
+ *          8     8  size of the segment in bytes
+ *         16     8  fingerprint: a hash of the offsets below, of the record header, of the byte
+ *                   order and the size of a page
+ *         24     8  lane: a number that the connection knows it by
+ *         32     8  salt of the commit words and header checks
+ *         40     8  number of the first record   \  0, but for tests of wrap-around
+ *         48     8  position of the first record /
+ *         56     4  data: offset of ring, answers or blocks
+ *         60     4  window: how many records may be in flight, a power of two
+ *
+ *     offset  size  ring segment, the producer's words
+ *         64     8  head: what was committed so far (smew__head_pack)
+ *         72     4  waiting: 1 when a thread of the producer sleeps until there is room
+ *         76     4  ended: 1 when nothing follows
+ *       page     .  ring; its size is a power of two, 4 KiB to 16 MiB
+ *
+ *     offset  size  cursor segment, the consumer's words
+ *         64     8  completed: number of the first record that is not complete
+ *         72     8  received: number of the first record that was not read
+ *         80     8  specials: how many answers other than OK were given so far
+ *         88     4  turn: a futex, changes when a waiting producer should look again
+ *         92     4  state: enum smew__lane_state
+ *        128     4  armed: changes each time the consumer goes to sleep; 0: it is awake
+ *        256     8  answers, one for each place of the window: number << 8 | status & 0xff
+ *
+ * A position counts bytes and a number counts records; both only grow, wrap at 2^64, and are
+ * compared by difference.  Integers are in the machine's own order.
+ *
+ * Version rule: a segment whose prefix differs in any of magic, version, kind, size or fingerprint
+ * is refused with VERSION or CORRUPT before anything else in it is read.
+ */
+
+#include <assert.h>
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <smew/status.h>
+
+#include "base/os/memory.h"
+
+enum {
+    SMEW__SEGMENT_MAGIC = 0x584D4950,
+    SMEW__SEGMENT_VERSION = 1,
+    SMEW__LANE_BYTES_MIN = 4 * 1024,
+    SMEW__LANE_BYTES_DEFAULT = 64 * 1024,
+    SMEW__LANE_BYTES_MAX = 16 * 1024 * 1024,
+    SMEW__LANE_WINDOW_MAX = 65536,
+};
+
+enum smew__segment_kind {
+    SMEW__SEGMENT_RING = 1,
+    SMEW__SEGMENT_CURSORS = 2,
+    SMEW__SEGMENT_POOL = 3,
+};
+
+enum smew__lane_state {
+    SMEW__LANE_OPEN = 0,
+    SMEW__LANE_QUARANTINED = 1, /* too much damage: the consumer reads no further */
+    SMEW__LANE_CLOSED = 2,      /* the consumer has left */
+};
+
+struct smew__segment_prefix {
+    uint32_t magic;
+    uint16_t version;
+    uint16_t kind;
+    uint64_t size;
+    uint64_t fingerprint;
+    uint64_t lane;
+    uint64_t salt;
+    uint64_t first_number;
+    uint64_t first_position;
+    uint32_t data;
+    uint32_t window;
+};
+
+struct smew__ring_header {
+    struct smew__segment_prefix prefix;
+    alignas(64) _Atomic uint64_t head;
+    _Atomic uint32_t waiting;
+    _Atomic uint32_t ended;
+};
+
+struct smew__cursors {
+    struct smew__segment_prefix prefix;
+    alignas(64) _Atomic uint64_t completed;
+    _Atomic uint64_t received;
+    _Atomic uint64_t specials;
+    _Atomic uint32_t turn;
+    _Atomic uint32_t state;
+    alignas(64) _Atomic uint32_t armed;
+    alignas(128) _Atomic uint64_t answers[];
+};
+
+static_assert(sizeof(struct smew__segment_prefix) == 64, "prefix");
+static_assert(offsetof(struct smew__segment_prefix, magic) == 0, "magic");
+static_assert(offsetof(struct smew__segment_prefix, version) == 4, "version");
+static_assert(offsetof(struct smew__segment_prefix, kind) == 6, "kind");
+static_assert(offsetof(struct smew__segment_prefix, size) == 8, "size");
+static_assert(offsetof(struct smew__segment_prefix, fingerprint) == 16, "fingerprint");
+static_assert(offsetof(struct smew__segment_prefix, lane) == 24, "lane");
+static_assert(offsetof(struct smew__segment_prefix, salt) == 32, "salt");
+static_assert(offsetof(struct smew__segment_prefix, first_number) == 40, "first_number");
+static_assert(offsetof(struct smew__segment_prefix, first_position) == 48, "first_position");
+static_assert(offsetof(struct smew__segment_prefix, data) == 56, "data");
+static_assert(offsetof(struct smew__segment_prefix, window) == 60, "window");
+static_assert(offsetof(struct smew__ring_header, head) == 64, "head");
+static_assert(offsetof(struct smew__ring_header, waiting) == 72, "waiting");
+static_assert(offsetof(struct smew__ring_header, ended) == 76, "ended");
+static_assert(offsetof(struct smew__cursors, completed) == 64, "completed");
+static_assert(offsetof(struct smew__cursors, received) == 72, "received");
+static_assert(offsetof(struct smew__cursors, specials) == 80, "specials");
+static_assert(offsetof(struct smew__cursors, turn) == 88, "turn");
+static_assert(offsetof(struct smew__cursors, state) == 92, "state");
+static_assert(offsetof(struct smew__cursors, armed) == 128, "armed");
+static_assert(offsetof(struct smew__cursors, answers) == 256, "answers");
+static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2, "lock-free everywhere");
+
+/*
+ * The head in one word, so that it is stored and loaded whole: the number of the next record in
+ * the upper 44 bits, and its position in units of 32 bytes in the lower 20, which is twice round
+ * the largest ring.  Who unpacks it knows a record at or before it (`number`, `position`).
+ */
+enum { SMEW__HEAD_UNIT_BITS = 20 };
+uint64_t smew__head_pack(uint64_t number, uint64_t position);
+/* False for what is behind the known record or further ahead than a window and a ring. */
+bool smew__head_unpack(uint64_t word, uint64_t window, uint64_t ring_bytes, uint64_t *number,
+                       uint64_t *position);
+
+/* A lane's two segments, as one side has them mapped. */
+struct smew__lane_memory {
+    struct smew__memory ring_memory;
+    struct smew__memory cursor_memory;
+    struct smew__ring_header *header; /* the ring segment's first page */
+    uint8_t *ring;                    /* 2 * ring_bytes, the second half is the first again */
+    struct smew__cursors *cursors;    /* read-only for the producer */
+    uint64_t ring_bytes;
+    uint64_t window;
+    uint64_t salt;
+    uint64_t first_number;
+    uint64_t first_position;
+    uint64_t lane;
+};
+
+struct smew__lane_spec {
+    uint64_t lane;
+    uint64_t ring_bytes; /* rounded up to a power of two and a page; TOO_BIG, beyond the most */
+    uint32_t window;     /* rounded up to a power of two */
+    uint64_t first_number;
+    uint64_t first_position; /* a multiple of 32 */
+};
+
+/*
+ * Makes both segments and maps them, both fds kept for passing.  The consumer.  On failure nothing
+ * is left: NO_MEMORY, NO_FDS, NO_SPACE (allocation refused, RLIMIT_FSIZE), INVALID, IO.
+ */
+enum smew_status smew__lane_memory_create(const struct smew__lane_spec *spec,
+                                          struct smew__lane_memory *memory);
+/*
+ * Checks and maps what a consumer passed.  The producer.  Takes over both fds, whatever the
+ * result, and closes them once mapped.  CORRUPT, VERSION, PERMISSION (not sealed as said above),
+ * NO_MEMORY.
+ */
+enum smew_status smew__lane_memory_attach(int ring_fd, int cursor_fd,
+                                          struct smew__lane_memory *memory);
+/* How many bytes of memory a lane takes, before it is made: for quotas. */
+uint64_t smew__lane_memory_bytes(const struct smew__lane_spec *spec);
+void smew__lane_memory_close_fds(struct smew__lane_memory *memory); /* once passed */
+void smew__lane_memory_fini(struct smew__lane_memory *memory);      /* a zeroed one is fine */
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SMEW_BUS_SHM_WRITER_H
+#define SMEW_BUS_SHM_WRITER_H
+
+/*
+ * The producer's side of a lane.
+ *
+ *          tail              head
+ *   ... ----+-----------------+-----------------------> position
+ *    free   | in flight       | next record   free
+ *           | answers arrive  | its commit word is empty
+ *
+ * publish, the stores in their order (record n at position p, which takes s bytes):
+ *   1  body at p + 32, header at p + 8                plain
+ *   2  commit word at p + s    = empty                relaxed: made visible by 3
+ *   3  commit word at p        = commit(n, salt)      release; pairs with reader_next
+ *   4  head                    = (n + 1, p + s)       release; pairs with the reader's look at a
+ *                                                     word that it did not expect
+ *   5  fence, load armed; ring when it changed        seq_cst; pairs with reader_arm
+ *
+ * Invariants:
+ *   W1  The commit word at `head` is empty whenever no publish is between 2 and 4, and what lies
+ *       behind it belongs to the writer up to `tail` + ring.
+ *   W2  head + s + 32 - tail <= ring before a publish begins: neither a record in flight nor the
+ *       word that says "nothing follows" is ever overwritten.
+ *   W3  At most `window` records are in flight, so the answer's place of n is free for n's answer.
+ *   W4  `tail` moves only over records whose answer this side has seen.
+ *
+ * What holds when the producer dies before the store of line
+ *   1, 2, 3  record n does not exist; everything before it is as it was.
+ *   4        record n exists: the reader believes commit words; head only tells it where damage
+ * ends 5        record n exists; its consumer finds it when it wakes up by itself (sleeps are
+ * bounded), or when the closed socket wakes it: a dead producer's lane is drained. What holds when
+ * the consumer dies at any point: `completed` and the answers are a prefix of what it did.
+ * Everything from `tail` on that has no answer is still here, in order, to be sent again.
+ *
+ * One thread at a time: who owns the lane holds its lock (bus/lane_out.h).
+ */
+
+#include "bus/shm/segment.h"
+#include "serialization/record.h"
+
+/* What the writer knows of a record in flight; private memory, never shared. */
+struct smew__flight {
+    uint64_t position;
+    bool answered; /* its answer was seen, before everything older had one */
+};
+
+struct smew__lane_writer {
+    struct smew__lane_memory *memory;
+    struct smew__flight *flights; /* by number, a ring of `window` */
+    uint64_t head_number;
+    uint64_t head_position;
+    uint64_t tail_number;
+    uint64_t tail_position;
+    uint64_t specials; /* as many as were handled */
+    uint32_t rung;     /* the value of `armed` for which the bell was rung */
+    uint64_t reserved; /* bytes of the record that is being written in place; 0: none */
+    bool broken;       /* the consumer claimed the impossible */
+};
+
+/* Starts at the lane's first record.  The memory stays the caller's.  NO_MEMORY. */
+enum smew_status smew__lane_writer_init(struct smew__lane_writer *writer,
+                                        struct smew__lane_memory *memory);
+void smew__lane_writer_fini(struct smew__lane_writer *writer);
+
+/* The largest body (extension and payload) that a record of this lane may have. */
+uint64_t smew__lane_writer_body_max(const struct smew__lane_writer *writer);
+
+/*
+ * Room for a record with this body, to be written in place: *record is where its header goes, the
+ * body follows.  TOO_BIG (more than half a lane), FULL (look at the answers, then wait), BUSY
+ * (another record is being written), CLOSED (the consumer has left, has put the lane in
+ * quarantine, or is broken).
+ */
+enum smew_status smew__lane_writer_reserve(struct smew__lane_writer *writer, uint64_t body_size,
+                                           uint8_t **record);
+/*
+ * Commits what was written; it may be shorter than what was reserved.  The caller has written the
+ * body, zeros up to a multiple of 32 behind it, and in the header everything but commit and
+ * header_crc, which are set here.  Returns the record's number.
+ */
+uint64_t smew__lane_writer_commit(struct smew__lane_writer *writer,
+                                  const struct smew__record_header *header);
+/* Gives the reserved room back; nothing was ever visible. */
+void smew__lane_writer_abort(struct smew__lane_writer *writer);
+
+/*
+ * After a commit: does the consumer sleep, and has nobody rung for this sleep of its yet?  The
+ * caller rings then (a datagram on the connection's socket).
+ */
+bool smew__lane_writer_must_ring(struct smew__lane_writer *writer);
+
+/*
+ * Looks at what the consumer answered and moves `tail`.  `on_answer` is called once for each record
+ * whose answer is not OK, in the order of numbers; its bytes are still in place.  CORRUPT when the
+ * consumer claims what cannot be: the lane is broken, and everything in flight is to be re-sent.
+ */
+typedef void (*smew__answer_fn)(void *owner, uint64_t number, enum smew_status status);
+enum smew_status smew__lane_writer_collect(struct smew__lane_writer *writer,
+                                           smew__answer_fn on_answer, void *owner);
+/* Is there an answer other than OK that was not collected?  One load. */
+bool smew__lane_writer_has_answers(const struct smew__lane_writer *writer);
+
+/* Is this record complete, whatever its answer, and collected? */
+bool smew__lane_writer_settled(const struct smew__lane_writer *writer, uint64_t number);
+bool smew__lane_writer_idle(const struct smew__lane_writer *writer); /* nothing in flight */
+
+/*
+ * Sleeps until the consumer has completed more, or the deadline; the caller then collects.  OK also
+ * when it woke for nothing.  `seen` is what smew__lane_writer_turn() said before the caller last
+ * found no room.  Without the lane's lock.
+ */
+uint32_t smew__lane_writer_turn(struct smew__lane_writer *writer);
+enum smew_status smew__lane_writer_wait(struct smew__lane_writer *writer, uint32_t seen,
+                                        uint64_t deadline_ns);
+/* Wakes threads of this process that wait here. */
+void smew__lane_writer_wake(struct smew__lane_writer *writer);
+
+/* Says that nothing follows.  Records in flight stay until they are answered. */
+void smew__lane_writer_end(struct smew__lane_writer *writer);
+
+/*
+ * The records in flight that have no answer, oldest first, for sending them again: *header is a
+ * checked private copy, *body points into the ring.  `number` is where to begin (tail_number at
+ * first) and where the record was found.  NOT_FOUND at the end; CORRUPT for a record that somebody
+ * damaged: it is lost, go on with number + 1.
+ */
+enum smew_status smew__lane_writer_unanswered(const struct smew__lane_writer *writer,
+                                              uint64_t *number, struct smew__record_header *header,
+                                              const uint8_t **body);
+/* One record in flight by its number, the same way. */
+enum smew_status smew__lane_writer_read(const struct smew__lane_writer *writer, uint64_t number,
+                                        struct smew__record_header *header, const uint8_t **body);
+
+#endif
