@@ -58,6 +58,9 @@
  *          3     n  name, and a zero byte
  *      4 + n     v  value, and a zero byte
  *
+ * In a lane an envelope without a source (no number, no text) is from the node whose lane it is;
+ * a number with its text defines the number, again if need be: the last definition counts.
+ *
  * Integers are in the machine's own order: a record does not leave its machine.
  *
  * A record of kind CONTROL has no extension and no numbers; its payload is a frame of

@@ -31,7 +31,8 @@
  *   1  answer's place of n = (n, status)    relaxed; only when it is not OK
  *   2  specials + 1                         release; pairs with collect
  *   3  completed = the first that is not    release; pairs with collect
- *   4  fence, load waiting; when set: turn + 1, wake       seq_cst; pairs with writer_wait
+ *   4  fence, load waiting                  seq_cst; pairs with writer_wait and writer_watch
+ *      THREAD: turn + 1, wake; any bit, or a special was given: the caller rings the bell
  *
  * What holds when the consumer dies before the store of line 1 to 3: record n is in flight for its
  * producer, which sends it again, flagged; before 4: a waiting producer sleeps until its bounded
@@ -90,15 +91,20 @@ enum smew_status smew__lane_reader_next(struct smew__lane_reader *reader,
 
 /*
  * Copies the body to `copy` (body_size bytes) and checks it there; or, with `copy` NULL, checks it
- * in place.  CORRUPT: the record is lost, counted and answered.
+ * in place.  OK or CORRUPT; touches nothing of a reader, so it may run without the reader's lock.
  */
-enum smew_status smew__lane_reader_check(struct smew__lane_reader *reader,
-                                         const struct smew__lane_record *record, uint8_t *copy);
+enum smew_status smew__lane_record_check(const struct smew__lane_record *record, uint8_t *copy);
+/* A record whose check failed is lost: counted, and answered CORRUPT. */
+void smew__lane_reader_lose(struct smew__lane_reader *reader,
+                            const struct smew__lane_record *record);
 
 /* The record's end.  In any order; a number that is not in flight is a bug of ours. */
 void smew__lane_reader_complete(struct smew__lane_reader *reader, uint64_t number,
                                 enum smew_status status);
-/* What was completed since the last call becomes visible; then, is a producer to be woken? */
+/*
+ * What was completed since the last call becomes visible, and a sleeping thread is woken.  True:
+ * the caller rings the connection's bell.
+ */
 bool smew__lane_reader_publish(struct smew__lane_reader *reader);
 
 /* Says that this side is about to sleep, and looks again: true when there is something after all.

@@ -41,7 +41,7 @@
  *
  *     offset  size  ring segment, the producer's words
  *         64     8  head: what was committed so far (smew__head_pack)
- *         72     4  waiting: 1 when a thread of the producer sleeps until there is room
+ *         72     4  waiting: enum smew__lane_waiting, bits
  *         76     4  ended: 1 when nothing follows
  *       page     .  ring; its size is a power of two, 4 KiB to 16 MiB
  *
@@ -91,6 +91,12 @@ enum smew__lane_state {
     SMEW__LANE_OPEN = 0,
     SMEW__LANE_QUARANTINED = 1, /* too much damage: the consumer reads no further */
     SMEW__LANE_CLOSED = 2,      /* the consumer has left */
+};
+
+/* Who of the producer wants to know of completions; changed only by its process, bit by bit. */
+enum smew__lane_waiting {
+    SMEW__WAITING_THREAD = 1u << 0, /* a thread sleeps on `turn` */
+    SMEW__WAITING_BELL = 1u << 1,   /* the service thread wants a bell */
 };
 
 struct smew__segment_prefix {

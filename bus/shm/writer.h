@@ -93,10 +93,12 @@ bool smew__lane_writer_must_ring(struct smew__lane_writer *writer);
 
 /*
  * Looks at what the consumer answered and moves `tail`.  `on_answer` is called once for each record
- * whose answer is not OK, in the order of numbers; its bytes are still in place.  CORRUPT when the
- * consumer claims what cannot be: the lane is broken, and everything in flight is to be re-sent.
+ * whose answer is not OK, in the order of numbers; its bytes are still in place.  When it answers
+ * false (out of memory, say) that record keeps its answer and is given again by the next call;
+ * nothing behind it is given before.  CORRUPT when the consumer claims what cannot be: the lane is
+ * broken, and everything in flight is to be re-sent.
  */
-typedef void (*smew__answer_fn)(void *owner, uint64_t number, enum smew_status status);
+typedef bool (*smew__answer_fn)(void *owner, uint64_t number, enum smew_status status);
 enum smew_status smew__lane_writer_collect(struct smew__lane_writer *writer,
                                            smew__answer_fn on_answer, void *owner);
 /* Is there an answer other than OK that was not collected?  One load. */
@@ -114,6 +116,12 @@ bool smew__lane_writer_idle(const struct smew__lane_writer *writer); /* nothing 
 uint32_t smew__lane_writer_turn(struct smew__lane_writer *writer);
 enum smew_status smew__lane_writer_wait(struct smew__lane_writer *writer, uint32_t seen,
                                         uint64_t deadline_ns);
+/*
+ * Asks for a bell whenever something is completed, or no more: for a service thread that cannot
+ * sleep on the futex.  After switching it on, collect once more, or a completion may be missed.
+ * Any thread.
+ */
+void smew__lane_writer_watch(struct smew__lane_writer *writer, bool on);
 /* Wakes threads of this process that wait here. */
 void smew__lane_writer_wake(struct smew__lane_writer *writer);
 

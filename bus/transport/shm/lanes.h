@@ -28,6 +28,7 @@ struct smew__lane_ask {
     uint64_t lane; /* a number of the asking side, never used again on this channel */
     uint32_t ring_bytes;
     uint32_t window;
+    uint64_t after; /* a lane that is read to its end before this one is begun; 0: none */
 };
 
 struct smew__lane_grant {
