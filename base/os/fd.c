@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where errno becomes a status, and the small change of file descriptors: closing, waiting,
- * eventfds.
+ * Where errno becomes a status, and the small change of file descriptors: closing, allocating,
+ * waiting, eventfds.
  */
 #include "base/os/fd.h"
 
@@ -11,8 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <smew/transport.h>
@@ -88,6 +90,21 @@ void smew__fd_close(int *fd)
     if (*fd >= 0)
         (void)close(*fd); /* on Linux the fd is free whatever close answers */
     *fd = -1;
+}
+
+int smew__fd_allocate(int fd, size_t size)
+{
+    struct rlimit limit;
+    int result;
+
+    if (SMEW__SYS(getrlimit(RLIMIT_FSIZE, &limit)) != 0)
+        return errno;
+    if (size > limit.rlim_cur)
+        return EFBIG;
+    do {
+        result = smew__fault_trips() ? errno : posix_fallocate(fd, 0, (off_t)size);
+    } while (result == EINTR);
+    return result;
 }
 
 enum smew_status smew__fd_wait(int fd, short events, uint64_t deadline_ns)

@@ -4,6 +4,7 @@
 
 /* File descriptors and event fds.  errno ends here: everything answers a status. */
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include <smew/status.h>
@@ -16,6 +17,12 @@ enum smew_status smew__os_fail(struct smew_error *error, int error_number, const
 
 /* Closes and sets to -1; -1 is fine. */
 void smew__fd_close(int *fd);
+
+/*
+ * Allocates the file's first `size` bytes: an errno, 0 for success.  EFBIG beyond RLIMIT_FSIZE,
+ * where the kernel would kill with SIGXFSZ: it is asked before.
+ */
+int smew__fd_allocate(int fd, size_t size);
 
 /* Waits for poll(2) events until the deadline: OK, TIMEOUT, IO.  Interrupted waits go on. */
 enum smew_status smew__fd_wait(int fd, short events, uint64_t deadline_ns);

@@ -16,7 +16,6 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,22 +24,6 @@
 #include "base/status.h"
 
 static const struct smew__map closed = {.fd = -1};
-
-/* An errno, 0 for success.  EFBIG where growing that far would bring SIGXFSZ. */
-static int allocate(int fd, size_t size)
-{
-    struct rlimit limit;
-    int result;
-
-    if (SMEW__SYS(getrlimit(RLIMIT_FSIZE, &limit)) != 0)
-        return errno;
-    if (size > limit.rlim_cur)
-        return EFBIG;
-    do {
-        result = smew__fault_trips() ? errno : posix_fallocate(fd, 0, (off_t)size);
-    } while (result == EINTR);
-    return result;
-}
 
 /* Maps the first `size` bytes; on success the old mapping, if any, is gone. */
 static int map_again(struct smew__map *map, size_t size, int protection)
@@ -96,7 +79,7 @@ enum smew_status smew__map_create(int folder_fd, size_t size, struct smew__map *
         failed = identify(&made, &file);
     if (failed == 0) {
         what = "allocate a file";
-        failed = allocate(made.fd, size);
+        failed = smew__fd_allocate(made.fd, size);
     }
     if (failed == 0) {
         what = "map a file";
@@ -179,7 +162,7 @@ enum smew_status smew__map_grow(struct smew__map *map, size_t size)
 
     if (size <= map->size)
         return SMEW_OK;
-    failed = allocate(map->fd, size);
+    failed = smew__fd_allocate(map->fd, size);
     if (failed == 0)
         failed = map_again(map, size, PROT_READ | PROT_WRITE);
     return failed == 0 ? SMEW_OK : smew__os_status(failed);
