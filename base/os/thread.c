@@ -20,16 +20,9 @@
 #include <sched.h>
 #include <unistd.h>
 
-#include "base/alloc.h"
 #include "base/clock.h"
 #include "base/os/fault.h"
 #include "base/os/fd.h"
-
-struct start {
-    void (*run)(void *argument);
-    void *argument;
-    char name[16];
-};
 
 enum smew_status smew__mutex_init(struct smew__mutex *mutex)
 {
@@ -95,11 +88,10 @@ void smew__condition_broadcast(struct smew__condition *condition)
 
 static void *run_thread(void *argument)
 {
-    struct start start = *(struct start *)argument;
+    const struct smew__thread *thread = argument;
 
-    smew__free(argument);
-    (void)pthread_setname_np(pthread_self(), start.name);
-    start.run(start.argument);
+    (void)pthread_setname_np(pthread_self(), thread->name);
+    thread->run(thread->argument);
     return NULL;
 }
 
@@ -117,22 +109,18 @@ static void mask_signals(sigset_t *before)
 enum smew_status smew__thread_start(struct smew__thread *thread, const char *name,
                                     void (*run)(void *argument), void *argument)
 {
-    struct start *start = smew__alloc(sizeof *start);
     sigset_t before;
     int failed;
 
-    if (start == NULL)
-        return SMEW_NO_MEMORY;
-    start->run = run;
-    start->argument = argument;
-    (void)snprintf(start->name, sizeof start->name, "%s", name);
+    thread->run = run;
+    thread->argument = argument;
+    (void)snprintf(thread->name, sizeof thread->name, "%s", name);
     mask_signals(&before);
-    failed = smew__fault_trips() ? errno : pthread_create(&thread->native, NULL, run_thread, start);
+    failed =
+        smew__fault_trips() ? errno : pthread_create(&thread->native, NULL, run_thread, thread);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (failed != 0) {
-        smew__free(start);
+    if (failed != 0)
         return failed == EAGAIN ? SMEW_LIMIT : smew__os_status(failed);
-    }
     thread->started = true;
     return SMEW_OK;
 }

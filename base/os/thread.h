@@ -18,9 +18,16 @@ struct smew__mutex {
 struct smew__condition {
     pthread_cond_t native;
 };
+/*
+ * Where the caller says, and there until it is joined: the new thread reads from it what it is to
+ * do, and so has nothing to give back at a time of its own.
+ */
 struct smew__thread {
     pthread_t native;
     bool started;
+    char name[16];
+    void (*run)(void *argument);
+    void *argument;
 };
 
 enum smew_status smew__mutex_init(struct smew__mutex *mutex);

@@ -71,7 +71,7 @@ static int headless_run(void *argument)
 {
     struct smew__directory_options options = kit_options(false);
     struct smew__directory *directory;
-    struct smew__thread thread;
+    static struct smew__thread thread; /* outlives this stack */
 
     if (smew__directory_open(&options, &directory, NULL) != SMEW_OK ||
         kit_claim(directory, "x") != SMEW_OK ||

@@ -186,7 +186,8 @@ static void test_every_step_may_fail(void **state)
 
     (void)state;
     assert_int_equal(support_walk_calls(ENOMEM, use_all, NULL), 4);
-    assert_int_equal(support_walk_allocations(use_all, NULL), 1);
+    /* No memory of ours: a thread that began late would give it back at any time. */
+    assert_int_equal(support_walk_allocations(use_all, NULL), 0);
     smew__fault_set(1, EAGAIN, false);
     assert_int_equal(smew__thread_start(&thread, "limit", nothing, NULL), SMEW_LIMIT);
     assert_false(thread.started);
