@@ -19,7 +19,7 @@
 
 #include "base/alloc.h"
 
-unsigned support_settle_ms = 2000;
+unsigned support_settle_ms = 10000;
 
 struct counts {
     unsigned fds;

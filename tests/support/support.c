@@ -36,6 +36,7 @@ static void test_runtime_dir_is_private_and_exported(void **state)
 
 static void test_teardown_finds_leaks(void **state)
 {
+    unsigned settle_ms = support_settle_ms;
     char first[64];
     void *leaked;
     int fd;
@@ -61,7 +62,7 @@ static void test_teardown_finds_leaks(void **state)
 
     assert_int_equal(support_setup(NULL), 0);
     assert_int_equal(support_teardown(NULL), 0);
-    support_settle_ms = 2000;
+    support_settle_ms = settle_ms;
 }
 
 static void wait_for_fd(void *argument)
@@ -181,6 +182,100 @@ static void test_walks_visit_every_step(void **state)
     assert_int_equal(support_walk_allocations(five_steps, NULL), 2);
 }
 
+/* A thread that gives back a block some time after the attempt that made it. */
+struct late {
+    struct smew__thread thread;
+    void *block;
+};
+
+static void free_late(void *argument)
+{
+    (void)poll(NULL, 0, 10);
+    smew__free(((struct late *)argument)->block);
+}
+
+static void end_early(void *argument)
+{
+    struct late *late = argument;
+
+    smew__thread_join(&late->thread); /* the one of the attempt before */
+    late->block = smew__alloc(1);
+    if (late->block != NULL)
+        assert_int_equal(smew__thread_start(&late->thread, "late", free_late, late), SMEW_OK);
+}
+
+static void test_walks_wait_for_other_threads(void **state)
+{
+    struct late late = {.block = NULL};
+
+    (void)state;
+    assert_int_equal(support_walk_allocations(end_early, &late), 1);
+    smew__thread_join(&late.thread);
+}
+
+static void leak_a_block(void *argument)
+{
+    *(void **)argument = smew__alloc(1);
+}
+
+static void leak_an_fd(void *argument)
+{
+    (void)smew__eventfd_open(argument);
+}
+
+static void drop_a_block(void *argument)
+{
+    smew__free(*(void **)argument);
+    *(void **)argument = NULL;
+}
+
+static void walk_with_a_leak(void **state)
+{
+    void *block = NULL;
+
+    (void)state;
+    (void)support_walk_allocations(leak_a_block, &block);
+}
+
+static void walk_with_an_open_fd(void **state)
+{
+    int fd = -1;
+
+    (void)state;
+    (void)support_walk_calls(EMFILE, leak_an_fd, &fd);
+}
+
+static void walk_that_drops(void **state)
+{
+    void *block = smew__alloc(1);
+
+    (void)state;
+    (void)support_walk_allocations(drop_a_block, &block);
+}
+
+/* How many of the walks fail; what they print is not for who reads this test. */
+static int walk_badly(void *argument)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(walk_with_a_leak),
+        cmocka_unit_test(walk_with_an_open_fd),
+        cmocka_unit_test(walk_that_drops),
+    };
+    int silent = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+    (void)argument;
+    (void)dup2(silent, STDOUT_FILENO);
+    (void)dup2(silent, STDERR_FILENO);
+    support_settle_ms = 50;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+static void test_walks_find_leaks(void **state)
+{
+    (void)state;
+    assert_int_equal(support_reap(support_fork(walk_badly, NULL), 60000), 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +286,8 @@ int main(void)
         SUPPORT_TEST(test_children),
         SUPPORT_TEST(test_random_repeats),
         SUPPORT_TEST(test_walks_visit_every_step),
+        SUPPORT_TEST(test_walks_wait_for_other_threads),
+        SUPPORT_TEST(test_walks_find_leaks),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

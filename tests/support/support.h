@@ -24,7 +24,7 @@
  *
  * support_setup makes an empty runtime directory, /tmp/smew.XXXXXX, exports it as SMEW_RUNTIME_DIR
  * and notes how many fds, threads and allocations there are.  support_teardown waits up to
- * support_settle_ms (2000) until there are as many again and the directory is empty, removes the
+ * support_settle_ms (10000) until there are as many again and the directory is empty, removes the
  * directory, and fails the test with a line for each thing that is left.  *state is not touched.
  */
 int support_setup(void **state);
@@ -77,8 +77,9 @@ void support_random_fill(struct support_random *random, void *data, size_t size)
 /*
  * Calls `attempt` again and again, with the first, the second, the n-th system call of base/os
  * failing with this errno, until an attempt runs through without meeting the fault.  `attempt`
- * gives back what it got.  Fails the test when a round leaks an fd or an allocation.  Answers how
- * many rounds met the fault: a walk of 0 tested nothing.
+ * gives back what it got, at the latest support_settle_ms after it (other threads may run).  Fails
+ * the test when a round leaks an fd or an allocation.  Answers how many rounds met the fault: a
+ * walk of 0 tested nothing.
  */
 unsigned support_walk_calls(int error_number, void (*attempt)(void *argument), void *argument);
 /* The same with allocations. */
