@@ -5,12 +5,8 @@
  */
 #include "tests/directory/kit.h"
 
-#include <signal.h>
-
-#include <sys/ptrace.h>
-#include <sys/wait.h>
-
 #include "base/clock.h"
+#include "tests/support/step.h"
 
 static int whole_life_run(void *argument)
 {
@@ -18,9 +14,7 @@ static int whole_life_run(void *argument)
     struct smew__directory *node;
 
     (void)argument;
-    if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
-        return 77;
-    (void)raise(SIGSTOP);
+    support_step_stop();
     if (smew__directory_open(&options, &node, NULL) != SMEW_OK || kit_claim(node, "x") != SMEW_OK ||
         smew__directory_subscribe(node, "t") != SMEW_OK)
         return 1;
@@ -31,21 +25,9 @@ static int whole_life_run(void *argument)
 /* A child at its n-th entry into or exit from a system call; 0 when it ended well before. */
 static pid_t stop_at_call(unsigned n)
 {
-    pid_t pid = support_fork(whole_life_run, NULL);
-    int status;
+    pid_t pid = support_step_start(whole_life_run, NULL);
 
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
-        skip();
-    for (unsigned i = 0; i < n; i++) {
-        assert_int_equal(ptrace(PTRACE_SYSCALL, pid, NULL, NULL), 0);
-        assert_int_equal(waitpid(pid, &status, 0), pid);
-        if (!WIFSTOPPED(status)) {
-            assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-            return 0;
-        }
-    }
-    return pid;
+    return support_step_calls(pid, n) ? pid : 0;
 }
 
 static bool kill_at_call(unsigned n)
@@ -54,14 +36,8 @@ static bool kill_at_call(unsigned n)
 
     if (pid == 0)
         return false;
-    support_kill(pid);
+    support_step_kill(pid);
     return true;
-}
-
-static void let_end(pid_t pid)
-{
-    assert_int_equal(ptrace(PTRACE_CONT, pid, NULL, NULL), 0);
-    assert_int_equal(support_reap(pid, 20000), 0);
 }
 
 static void start_works_after_a_kill_at_any_call(void **state)
@@ -117,7 +93,7 @@ static void of_two_that_leave_at_once_one_removes_all(void **state)
         smew__directory_close(node);
         if (pid == 0)
             break;
-        let_end(pid);
+        support_step_to_end(pid);
         assert_true(support_runtime_dir_empty());
     }
     print_message("%u points\n", n - 1);
@@ -149,7 +125,7 @@ static unsigned come_at_any_call(bool member)
         if (node != NULL)
             assert_int_equal(kit_claim(node, "y"), SMEW_OK);
         if (pid != 0)
-            let_end(pid);
+            support_step_to_end(pid);
         if (node != NULL) {
             struct smew__directory *other = kit_open(false);
 
@@ -180,7 +156,7 @@ int main(void)
         SUPPORT_TEST(nobody_is_left_in_a_folder_that_is_gone),
     };
 
-    if (KIT_SANITIZED)
-        return KIT_SKIPPED;
+    if (SUPPORT_SANITIZED)
+        return SUPPORT_SKIPPED;
     return cmocka_run_group_tests_name("directory/calls", tests, NULL, NULL);
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/os/thread.h"
+#include "tests/support/step.h"
 
 static void a_killed_member_is_taken_over_and_reaped(void **state)
 {
@@ -102,7 +103,8 @@ static void a_member_without_its_first_thread_is_alive(void **state)
     pid_t pid;
 
     (void)state;
-    if (KIT_SANITIZED) { /* LeakSanitizer takes the end of the first thread for the program's */
+    /* LeakSanitizer takes the end of the first thread for the program's. */
+    if (SUPPORT_SANITIZED) {
         smew__directory_close(a);
         skip();
     }

@@ -25,17 +25,6 @@
     }
 #define KIT_ENTRY(name) SUPPORT_TEST(name##_in_files), SUPPORT_TEST(name##_in_memory),
 
-/*
- * Walks over another process's instructions or calls are of no use under a sanitizer, which makes
- * them ten times as many and sees none of it: such a test says so and ends with 77, skipped.
- */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { KIT_SANITIZED = true };
-#else
-enum { KIT_SANITIZED = false };
-#endif
-enum { KIT_SKIPPED = 77 };
-
 /* Options for a node on pipe://t, or inproc://t, with five seconds. */
 struct smew__directory_options kit_options(bool in_process);
 /* Opens, or fails the test. */

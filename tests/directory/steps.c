@@ -4,42 +4,23 @@
  *
  * The child runs under ptrace.  To be stopped somewhere is to be interleaved with everything that
  * the parent then does, so the walk over a claim's instructions is a walk over the schedules of two
- * claimers in which one of them is interrupted once.  A step costs some 20 us, so every k-th point
- * is taken, from a random first one on (SMEW_TEST_SEED); SMEW_TEST_STEPS=100000000 takes them all.
+ * claimers in which one of them is interrupted once.  Every k-th point is taken, from a random
+ * first one on (SMEW_TEST_SEED); SMEW_TEST_STEPS=100000000 takes them all.
  */
 #include "tests/directory/kit.h"
 
-#include <sched.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <sys/mman.h>
-#include <sys/ptrace.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/hash.h"
 #include "bus/directory/cells.h"
+#include "tests/support/step.h"
 
 /* Steps that a walk may take. */
 enum { BUDGET = 15000 };
-
-enum { EDGES = 8 };
-
-/*
- * Which points of a run of `total` instructions a walk takes: before and after each instruction
- * that changed a cell, since races hide there, and others in equal strides.
- */
-struct points {
-    unsigned total;
-    unsigned edges[EDGES]; /* instructions that changed a cell, counted from 1 */
-    unsigned edge_count;
-    unsigned stride;
-    unsigned next; /* in strides */
-    unsigned taken;
-};
 
 /* What the children claim, and what came of it. */
 struct script {
@@ -64,16 +45,14 @@ static int claimer_run(void *argument)
     _Atomic int *status = argument;
     struct smew__directory *node;
 
-    if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
-        return 77;
     if (smew__directory_open(&options, &node, NULL) != SMEW_OK)
         return 1;
     for (;;) {
-        (void)raise(SIGSTOP);
+        support_step_stop();
         atomic_store(status, (int)kit_claim(node, script->id));
-        (void)raise(SIGSTOP);
+        support_step_stop();
         (void)smew__directory_release(node, script->id);
-        (void)raise(SIGSTOP);
+        support_step_stop();
     }
 }
 
@@ -82,45 +61,10 @@ static enum smew_status result_of(unsigned which)
     return (enum smew_status)atomic_load(&script->status[which]);
 }
 
-/* Lets the child go on in that way; the signal it stops with next. */
-static int go_on(pid_t pid, int request)
-{
-    int status;
-
-    assert_int_equal(ptrace((enum __ptrace_request)request, pid, NULL, NULL), 0);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    if (!WIFSTOPPED(status))
-        fail_msg("the child ended: %x", (unsigned)status);
-    return WSTOPSIG(status);
-}
-
-static void to_next_stop(pid_t pid)
-{
-    int signal_number = go_on(pid, PTRACE_CONT);
-
-    assert_int_equal(signal_number, SIGSTOP);
-}
-
 /* A child before its first claim. */
 static pid_t start_claimer(unsigned which)
 {
-    pid_t pid = support_fork(claimer_run, (void *)&script->status[which]);
-    int status;
-
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
-        skip();
-    assert_true(WIFSTOPPED(status));
-    return pid;
-}
-
-/* Runs that many instructions; false when the child came to its next stop before. */
-static bool step(pid_t pid, unsigned count)
-{
-    for (unsigned i = 0; i < count; i++)
-        if (go_on(pid, PTRACE_SINGLESTEP) == SIGSTOP)
-            return false;
-    return true;
+    return support_step_start(claimer_run, (void *)&script->status[which]);
 }
 
 /* What the cells of the child's name add up to. */
@@ -135,42 +79,27 @@ static uint64_t look_at_cells(struct smew__directory *node)
     return sum;
 }
 
-/* Runs to the next stop one by one, and chooses points: each costs half of that on average. */
-static struct points choose_points(pid_t pid, struct smew__directory *node)
+/* Runs to the next stop one by one, and chooses points: races hide where a cell changes. */
+static void choose_points(struct support_points *points, pid_t pid, struct smew__directory *node)
 {
-    struct support_random random = support_random_seeded();
-    const char *given = getenv("SMEW_TEST_STEPS");
-    uint64_t budget = given != NULL ? strtoull(given, NULL, 10) : BUDGET;
     uint64_t cells = look_at_cells(node);
-    struct points points = {0};
-    uint64_t most;
 
-    while (step(pid, 1)) {
-        points.total++;
-        if (look_at_cells(node) != cells && points.edge_count < EDGES)
-            points.edges[points.edge_count++] = points.total;
-        cells = look_at_cells(node);
+    memset(points, 0, sizeof *points);
+    while (support_step(pid, 1)) {
+        uint64_t now = look_at_cells(node);
+
+        support_points_note(points, now != cells);
+        cells = now;
     }
-    assert_true(points.edge_count > 0);
-    most = budget * 2 / (points.total + 1) + 1;
-    points.stride = (unsigned)(points.total / most) + 1;
-    points.next = (unsigned)support_random_below(&random, points.stride);
-    return points;
+    assert_true(points->edge_count > 0);
+    support_points_plan(points, BUDGET);
 }
 
-static bool next_point(struct points *points, unsigned *at)
+static bool next_point(struct support_points *points, unsigned *at)
 {
-    unsigned taken = points->taken++;
-
-    if (taken < 2 * points->edge_count) {
-        *at = points->edges[taken / 2] - 1 + taken % 2;
+    if (support_points_next(points, at))
         return true;
-    }
-    *at = points->next;
-    points->next += points->stride;
-    if (*at < points->total)
-        return true;
-    print_message("%u points of %u instructions\n", taken, points->total);
+    print_message("%u points of %u instructions\n", points->taken, points->total);
     return false;
 }
 
@@ -182,9 +111,9 @@ static void interleave_equal(pid_t pid, unsigned steps, struct smew__directory *
     enum smew_status own;
     enum smew_status other;
 
-    assert_true(step(pid, steps));
+    assert_true(support_step(pid, steps));
     own = kit_claim(node, "x");
-    to_next_stop(pid);
+    support_step_to_stop(pid);
     other = result_of(0);
     if ((own != SMEW_OK || other != SMEW_CLAIMED) && (own != SMEW_CLAIMED || other != SMEW_OK))
         fail_msg("after %u instructions: %s and %s", steps, smew_status_name(own),
@@ -198,15 +127,15 @@ static void interleave_equal(pid_t pid, unsigned steps, struct smew__directory *
         assert_int_equal(smew__directory_lookup(node, "x", &owner), SMEW_OK);
         assert_int_not_equal(owner.slot, smew__directory_self(node).slot);
     }
-    to_next_stop(pid);
+    support_step_to_stop(pid);
     kit_expect_host(node, "x", NULL);
-    to_next_stop(pid);
+    support_step_to_stop(pid);
 }
 
 static void of_two_claimers_exactly_one_wins(void **state)
 {
     struct smew__directory *node = kit_open(false);
-    struct points points;
+    struct support_points points;
     unsigned at;
     pid_t pid;
 
@@ -214,12 +143,12 @@ static void of_two_claimers_exactly_one_wins(void **state)
     (void)script_make("x");
     pid = start_claimer(0);
     interleave_equal(pid, 0, node); /* the first time binds symbols and touches pages */
-    points = choose_points(pid, node);
-    to_next_stop(pid);
-    to_next_stop(pid);
+    choose_points(&points, pid, node);
+    support_step_to_stop(pid);
+    support_step_to_stop(pid);
     while (next_point(&points, &at))
         interleave_equal(pid, at, node);
-    support_kill(pid);
+    support_step_kill(pid);
     smew__directory_close(node);
 }
 
@@ -250,8 +179,8 @@ struct turns {
 static void begin_turns(const struct turns *turns, struct smew__directory *node)
 {
     assert_int_equal(kit_claim(node, neighbour()), SMEW_OK);
-    assert_true(step(turns->a, turns->a_looked));
-    assert_true(step(turns->b, turns->b_looked));
+    assert_true(support_step(turns->a, turns->a_looked));
+    assert_true(support_step(turns->b, turns->b_looked));
     assert_int_equal(smew__directory_release(node, neighbour()), SMEW_OK);
 }
 
@@ -265,21 +194,22 @@ static void end_turns(const struct turns *turns, struct smew__directory *node, u
         fail_msg("after %u instructions: %s and %s", steps, smew_status_name(a),
                  smew_status_name(b));
     assert_int_equal(kit_claim(node, "x"), SMEW_CLAIMED);
-    to_next_stop(turns->a);
-    to_next_stop(turns->b);
+    support_step_to_stop(turns->a);
+    support_step_to_stop(turns->b);
     kit_expect_host(node, "x", NULL);
-    to_next_stop(turns->a);
-    to_next_stop(turns->b);
+    support_step_to_stop(turns->a);
+    support_step_to_stop(turns->b);
 }
 
 /* How far into its claim a child changes a cell for the first time (0), or the second (1). */
 static unsigned find_edge(pid_t pid, struct smew__directory *node, unsigned which)
 {
-    struct points points = choose_points(pid, node);
+    struct support_points points;
 
+    choose_points(&points, pid, node);
     assert_true(points.edge_count > which);
-    to_next_stop(pid);
-    to_next_stop(pid);
+    support_step_to_stop(pid);
+    support_step_to_stop(pid);
     return points.edges[which];
 }
 
@@ -288,7 +218,7 @@ static void a_rival_that_came_later_is_set_free_or_wins(void **state)
     enum { BEFORE_THE_CELL = 60 }; /* still writing the name, and long done with looking */
     struct smew__directory *node = kit_open(false);
     struct turns turns = {0};
-    struct points points = {0};
+    struct support_points points = {0};
     unsigned at;
 
     (void)state;
@@ -303,8 +233,8 @@ static void a_rival_that_came_later_is_set_free_or_wins(void **state)
     }
     for (int i = 0; i < 2; i++) {
         begin_turns(&turns, node);
-        points = choose_points(turns.a, node);
-        to_next_stop(turns.b);
+        choose_points(&points, turns.a, node);
+        support_step_to_stop(turns.b);
         end_turns(&turns, node, points.total);
     }
     assert_true(points.edge_count >= 3); /* its own cell, B's, its own */
@@ -312,14 +242,14 @@ static void a_rival_that_came_later_is_set_free_or_wins(void **state)
         bool claiming;
 
         begin_turns(&turns, node);
-        claiming = step(turns.a, at);
-        to_next_stop(turns.b);
+        claiming = support_step(turns.a, at);
+        support_step_to_stop(turns.b);
         if (claiming) /* what /proc says of B is not always as long */
-            to_next_stop(turns.a);
+            support_step_to_stop(turns.a);
         end_turns(&turns, node, at);
     }
-    support_kill(turns.a);
-    support_kill(turns.b);
+    support_step_kill(turns.a);
+    support_step_kill(turns.b);
     smew__directory_close(node);
 }
 
@@ -332,27 +262,27 @@ static void interleave_pattern(pid_t pid, unsigned steps, struct smew__directory
     enum smew_status other;
     bool parents;
 
-    assert_true(step(pid, steps));
+    assert_true(support_step(pid, steps));
     assert_int_equal(kit_claim(node, "m:*"), SMEW_OK);
     assert_int_equal(smew__directory_lookup(node, "m:x", &host), SMEW_OK);
     parents = host.slot == smew__directory_self(node).slot;
-    to_next_stop(pid);
+    support_step_to_stop(pid);
     other = result_of(0);
     /* Once a message could have come to the pattern's host, the id waits for that. */
     if (other != SMEW_AGAIN && (other != SMEW_OK || parents))
         fail_msg("after %u instructions: %s", steps, smew_status_name(other));
     assert_int_equal(smew__directory_lookup(node, "m:x", &host), SMEW_OK);
     assert_int_equal(host.slot == smew__directory_self(node).slot, other == SMEW_AGAIN);
-    to_next_stop(pid);
+    support_step_to_stop(pid);
     kit_expect_host(node, "m:x", node);
     assert_int_equal(smew__directory_release(node, "m:*"), SMEW_OK);
-    to_next_stop(pid);
+    support_step_to_stop(pid);
 }
 
 static void an_id_never_slips_past_a_pattern(void **state)
 {
     struct smew__directory *node = kit_open(false);
-    struct points points;
+    struct support_points points;
     unsigned at;
     pid_t pid;
 
@@ -360,12 +290,12 @@ static void an_id_never_slips_past_a_pattern(void **state)
     (void)script_make("m:x");
     pid = start_claimer(0);
     interleave_pattern(pid, 0, node); /* from now on there is a length of pattern to look for */
-    points = choose_points(pid, node);
-    to_next_stop(pid);
-    to_next_stop(pid);
+    choose_points(&points, pid, node);
+    support_step_to_stop(pid);
+    support_step_to_stop(pid);
     while (next_point(&points, &at))
         interleave_pattern(pid, at, node);
-    support_kill(pid);
+    support_step_kill(pid);
     smew__directory_close(node);
 }
 
@@ -380,11 +310,11 @@ static void a_noted_claim_diverts_nothing(void **state)
     (void)script_make("m:x");
     assert_int_equal(kit_claim(node, "m:*"), SMEW_OK);
     pid = start_claimer(0);
-    for (; step(pid, 1); calls++)
+    for (; support_step(pid, 1); calls++)
         kit_expect_host(node, "m:x", node);
     assert_int_equal(result_of(0), SMEW_AGAIN);
     print_message("%u points\n", calls);
-    support_kill(pid);
+    support_step_kill(pid);
     smew__directory_close(node);
 }
 
@@ -401,14 +331,12 @@ static int reader_run(void *argument)
     struct smew__name name;
 
     (void)argument;
-    if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
-        return 77;
     if (smew__directory_open(&options, &node, NULL) != SMEW_OK)
         return 1;
     for (;;) {
         enum smew_status status;
 
-        (void)raise(SIGSTOP);
+        support_step_stop();
         status = smew__cell_read(node, &node->board->topics[0], NULL, &found, &name);
         if (status != SMEW_OK ||
             (strcmp(name.text, topics[0]) != 0 && strcmp(name.text, topics[1]) != 0))
@@ -420,27 +348,23 @@ static int reader_run(void *argument)
 static void no_reader_sees_half_a_name(void **state)
 {
     struct smew__directory *node = kit_open(false);
-    pid_t pid;
     unsigned total = 0;
-    int status;
+    pid_t pid;
 
     (void)state;
-    pid = support_fork(reader_run, NULL);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
-        skip();
+    pid = support_step_start(reader_run, NULL);
     assert_int_equal(smew__directory_subscribe(node, topics[0]), SMEW_OK);
-    to_next_stop(pid);
-    while (step(pid, 1))
+    support_step_to_stop(pid);
+    while (support_step(pid, 1))
         total++;
     for (unsigned at = 0; at < total; at++) {
-        assert_true(step(pid, at));
+        assert_true(support_step(pid, at));
         assert_int_equal(smew__directory_unsubscribe(node, topics[at % 2]), SMEW_OK);
         assert_int_equal(smew__directory_subscribe(node, topics[1 - at % 2]), SMEW_OK);
-        to_next_stop(pid);
+        support_step_to_stop(pid);
     }
     print_message("%u points\n", total);
-    support_kill(pid);
+    support_step_kill(pid);
     smew__directory_close(node);
 }
 
@@ -452,9 +376,9 @@ static void kill_at(unsigned steps, bool in_release, struct smew__directory *nod
     pid_t pid = start_claimer(0);
 
     if (in_release)
-        to_next_stop(pid);
-    (void)step(pid, steps);
-    support_kill(pid);
+        support_step_to_stop(pid);
+    (void)support_step(pid, steps);
+    support_step_kill(pid);
     assert_int_equal(kit_claim(node, "x"), SMEW_OK);
     kit_expect_host(node, "x", node);
     assert_int_equal(smew__directory_release(node, "x"), SMEW_OK);
@@ -464,31 +388,20 @@ static void kill_at(unsigned steps, bool in_release, struct smew__directory *nod
 static void a_kill_at_any_instruction_frees_the_claim(void **state)
 {
     struct smew__directory *node = kit_open(false);
-    struct points points[2];
+    struct support_points points[2];
     unsigned at;
     pid_t pid;
 
     (void)state;
     (void)script_make("x");
     pid = start_claimer(0);
-    points[0] = choose_points(pid, node);
-    points[1] = choose_points(pid, node);
-    support_kill(pid);
+    choose_points(&points[0], pid, node);
+    choose_points(&points[1], pid, node);
+    support_step_kill(pid);
     for (int phase = 0; phase < 2; phase++)
         while (next_point(&points[phase], &at))
             kill_at(at, phase == 1, node);
     smew__directory_close(node);
-}
-
-/* On one processor a step costs a tenth: parent and child take turns anyway. */
-static int setup(void **state)
-{
-    cpu_set_t one;
-
-    CPU_ZERO(&one);
-    CPU_SET((unsigned)sched_getcpu(), &one);
-    (void)sched_setaffinity(0, sizeof one, &one);
-    return support_setup(state);
 }
 
 static int teardown(void **state)
@@ -499,7 +412,7 @@ static int teardown(void **state)
     return support_teardown(state);
 }
 
-#define STEPS_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define STEPS_TEST(function) cmocka_unit_test_setup_teardown(function, support_step_setup, teardown)
 
 int main(void)
 {
@@ -512,7 +425,7 @@ int main(void)
         STEPS_TEST(a_kill_at_any_instruction_frees_the_claim),
     };
 
-    if (KIT_SANITIZED)
-        return KIT_SKIPPED;
+    if (SUPPORT_SANITIZED)
+        return SUPPORT_SKIPPED;
     return cmocka_run_group_tests_name("directory/steps", tests, NULL, NULL);
 }
