@@ -3,7 +3,8 @@
  * Memory in memfds.
  *
  * Happy path: made, allocated, sealed against shrinking and growing, mapped; another process gets
- * the fd, looks at the seals, the size and the blocks, and maps the same.
+ * the fd, looks at the seals, the size and the blocks, and maps the same; who writes seals it
+ * against further writers then, after which no holes can be made, and looks once more.
  *
  * Failure modes: out of memory, fds or file size (a status, nothing is left); somebody else's fd
  * that is no memfd, lacks a seal, has another size or has holes (refused before it is mapped).
@@ -136,7 +137,7 @@ static enum smew_status check_seals(int fd, bool writable)
     return system.f_type == TMPFS_MAGIC ? SMEW_OK : SMEW_PERMISSION;
 }
 
-/* Its size, when that is one that was asked for and all of it is allocated. */
+/* Its size, when that is one that was asked for. */
 static enum smew_status check_size(int fd, size_t least, size_t most, size_t *size)
 {
     struct stat file;
@@ -144,10 +145,20 @@ static enum smew_status check_size(int fd, size_t least, size_t most, size_t *si
     if (SMEW__SYS(fstat(fd, &file)) != 0)
         return smew__os_status(errno);
     if (file.st_size <= 0 || (uint64_t)file.st_size < least || (uint64_t)file.st_size > most ||
-        !is_paged((size_t)file.st_size) || file.st_blocks < file.st_size / STAT_BLOCK)
+        !is_paged((size_t)file.st_size))
         return SMEW_CORRUPT;
     *size = (size_t)file.st_size;
     return SMEW_OK;
+}
+
+/* Is all of it allocated?  What is swapped out counts as well. */
+static enum smew_status check_holes(int fd)
+{
+    struct stat file;
+
+    if (SMEW__SYS(fstat(fd, &file)) != 0)
+        return smew__os_status(errno);
+    return file.st_blocks >= file.st_size / STAT_BLOCK ? SMEW_OK : SMEW_CORRUPT;
 }
 
 enum smew_status smew__memory_attach(int fd, bool writable, size_t least, size_t most,
@@ -160,9 +171,24 @@ enum smew_status smew__memory_attach(int fd, bool writable, size_t least, size_t
         status = check_size(fd, least, most, &made.size);
     if (status == SMEW_OK && (repeat_from >= made.size || !is_paged(repeat_from)))
         status = SMEW_CORRUPT;
+    if (status == SMEW_OK) /* before the mapping, which fills holes, at our expense */
+        status = check_holes(fd);
     if (status == SMEW_OK)
         status = map_all(&made, writable, repeat_from);
+    if (status == SMEW_OK && writable)
+        status = smew__memory_seal_writes(&made);
+    if (status == SMEW_OK)
+        status = check_holes(fd);
     return finish(status, &made, memory);
+}
+
+enum smew_status smew__memory_settled(const struct smew__memory *memory)
+{
+    int seals = SMEW__SYS(fcntl(memory->fd, F_GET_SEALS));
+
+    if (seals < 0)
+        return smew__os_status(errno);
+    return (seals & F_SEAL_FUTURE_WRITE) == 0 ? SMEW_AGAIN : check_holes(memory->fd);
 }
 
 void smew__memory_close_fd(struct smew__memory *memory)

@@ -5,8 +5,26 @@
 /*
  * Memory that is passed to another process as a file descriptor: memfds, close-on-exec, allocated
  * with posix_fallocate before anybody maps them (after getrlimit: beyond RLIMIT_FSIZE the kernel
- * kills with SIGXFSZ), pre-faulted, and sealed against shrinking and growing, so that touching a
- * mapping can never be a SIGBUS, whatever the other side does.
+ * kills with SIGXFSZ), pre-faulted, and sealed, so that touching a mapping can never be a SIGBUS,
+ * whatever the other side does.
+ *
+ * What the other side could do, and what became of it (Linux 6.18, tried unless said otherwise):
+ *   Shrinking      is a SIGBUS behind the new end; the seals forbid it.
+ *   Growing        is harmless; the seals forbid it.
+ *   Punching holes (fallocate, MADV_REMOVE) makes zeros of the pages, at once, in every mapping;
+ *                  the next touch allocates them anew.  A memfd has no file system that could be
+ *                  full, so that is no SIGBUS as a rule: out of memory, in a cgroup with a limit
+ *                  say, the OOM killer kills who touches, as for any memory.  But where
+ *                  vm.overcommit_memory is 2, and everything that may be promised is promised,
+ *                  the kernel answers it with SIGBUS (mm/shmem.c says so above shmem_acct_block;
+ *                  read, not tried).  F_SEAL_WRITE would forbid it, and cannot be had while
+ *                  somebody writes; but F_SEAL_FUTURE_WRITE forbids it too, to everybody, those
+ *                  included who have it mapped writable.
+ *   Huge pages     (MFD_HUGETLB) have the same seals, and a hole is a SIGBUS when none is free;
+ *                  such a memfd is refused.
+ * So whoever attaches for writing seals it against further writers as soon as it has it mapped, and
+ * then looks for holes once more; who made it asks smew__memory_settled() before it trusts its own
+ * mapping.  And a memory is attached for writing once: the kernel refuses a second one.
  */
 
 #include <stdbool.h>
@@ -39,12 +57,19 @@ enum smew_status smew__memory_create(const char *name, size_t size, size_t repea
 enum smew_status smew__memory_seal_writes(struct smew__memory *memory);
 /*
  * Maps an fd that another process passed, and takes it over whatever the result.  PERMISSION when
- * it is not sealed against shrinking and growing (and future writes, where `writable` is false);
- * CORRUPT when its size is not a multiple of the page within `least` to `most`, or it has holes.
- * `repeat_from` as above, checked to be within.
+ * it is no memfd of small pages, not sealed against shrinking and growing, or, with `writable`
+ * false, not sealed against future writes; with `writable` true, when it was attached for writing
+ * before: it is sealed here.  CORRUPT when its size is not a multiple of the page within `least` to
+ * `most`, or it has holes.  `repeat_from` as above, checked to be within.
  */
 enum smew_status smew__memory_attach(int fd, bool writable, size_t least, size_t most,
                                      size_t repeat_from, struct smew__memory *memory);
+/*
+ * For who created it and passed it for writing, while it has the fd.  OK: it was attached (sealed
+ * against further writers) and is whole, and so it stays.  AGAIN: nobody has attached it yet.
+ * CORRUPT: somebody punched holes first.
+ */
+enum smew_status smew__memory_settled(const struct smew__memory *memory);
 void smew__memory_close_fd(struct smew__memory *memory);
 void smew__memory_fini(struct smew__memory *memory); /* a zeroed one is fine */
 
