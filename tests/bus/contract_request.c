@@ -223,7 +223,6 @@ static void a_level_does_not_delay_a_request(void **state)
 
     (void)state;
     kit_log_init(&log);
-    options.timeout_ms = 200;
     kit_register(host, "m", kit_echo, NULL);
     assert_int_equal(
         smew_bus_request_async(asker, "m", "GET", NULL, 0, &options, kit_note_reply, &log),

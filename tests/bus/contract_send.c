@@ -378,12 +378,16 @@ static void an_expired_message_answers_its_sender(void **state)
     struct smew_send_options options = kit_level(SMEW_LEVEL_PROCESSED);
     struct smew_bus *host = kit_open(NULL);
     struct smew_bus *sender = kit_open(NULL);
+    enum smew_status status;
 
     (void)state;
     kit_register(host, "m", kit_ignore, NULL);
     options.expires_ms = 20;
-    options.timeout_ms = 100; /* nobody polls: the level is not reached */
-    assert_int_equal(kit_send_number(sender, "m", 1, &options), SMEW_TIMEOUT);
+    options.timeout_ms = 100;
+    status = kit_send_number(sender, "m", 1, &options);
+    /* Nobody polls, so it is not processed; on a busy machine it may expire before it gets there.
+     */
+    assert_true(status == SMEW_TIMEOUT || status == SMEW_EXPIRED);
     while (kit_stats(sender).dead_letters == 0)
         (void)!smew_bus_poll(host, 10, 0);
     assert_int_equal(smew_bus_flush(sender, KIT_WAIT_MS), SMEW_OK);

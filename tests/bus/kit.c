@@ -72,9 +72,11 @@ void kit_close(struct smew_bus *bus)
 
 void kit_register(struct smew_bus *bus, const char *id, smew_handler_fn handler, void *user)
 {
+    struct smew_register_options options = SMEW_REGISTER_OPTIONS_INIT;
     struct smew_error error = {0};
 
-    if (smew_bus_register(bus, id, handler, user, NULL, &error) != SMEW_OK)
+    options.timeout_ms = KIT_WAIT_MS; /* for the node that has to let go of it */
+    if (smew_bus_register(bus, id, handler, user, &options, &error) != SMEW_OK)
         fail_msg("cannot register %s: %s", id, error.text);
 }
 
@@ -122,7 +124,7 @@ size_t kit_log_matching(struct kit_log *log, const char *target, const char *eve
 
 void kit_log_add(struct kit_log *log, const struct smew_message *message, enum smew_status status)
 {
-    struct kit_seen seen = {.status = status};
+    struct kit_seen seen = {.status = status, .at_ns = smew_now_ns()};
 
     if (message != NULL) {
         (void)snprintf(seen.source, sizeof(seen.source), "%s", smew_message_source(message));

@@ -50,6 +50,7 @@ struct kit_seen {
     enum smew_kind kind;
     enum smew_status status; /* of a dead letter or a callback */
     bool redelivered;
+    uint64_t at_ns; /* when it was noted */
 };
 
 /* A record, safe to look at while other threads write.  Large: make it static. */
