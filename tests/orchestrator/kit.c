@@ -233,11 +233,13 @@ bool kit_letters_reach(struct kit_node *node, size_t count)
 
 void kit_host(struct kit_node *node, const char *id, const char *text, void *user)
 {
+    struct smew_register_options options = SMEW_REGISTER_OPTIONS_INIT;
     struct smew_chart *chart = kit_chart(text);
     struct smew_error error = {.text = ""};
-    enum smew_status status =
-        smew_orchestrator_host(node->orchestrator, id, chart, user, NULL, &error);
+    enum smew_status status;
 
+    options.timeout_ms = KIT_WAIT_MS; /* for the node that has to let go of it */
+    status = smew_orchestrator_host(node->orchestrator, id, chart, user, &options, &error);
     smew_chart_unref(chart);
     if (status)
         fail_msg("cannot host %s: %s", id, error.text);
