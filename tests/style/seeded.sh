@@ -178,6 +178,7 @@ echo "int a; /* NO""LINT */" | refuses words bus/node.c
 echo "#pragma GCC diag""nostic push" | refuses words bus/node.c
 echo "/* TO""DO: everything */" | refuses words bus/node.c
 echo "void nap(void) { sle""ep(1); }" | refuses words tests/bus/node.c
+printf '#!/bin/sh\n# SPDX-License-Identifier: MIT\n%s\n' "sle""ep 1" | refuses words tests/bus/node.sh
 echo 'int nobodys;' | refuses words bus/new.c
 
 # The table itself may not point up.

@@ -33,6 +33,8 @@ for file; do
     case $file in
     tests/*.[ch]) forbid 'a test that sleeps: poll a condition with a deadline' \
         '\b(u|nano|clock_nano)?slee[p]\(' "$file" ;;
+    tests/*.sh) forbid 'a test that sleeps: wait for what it waits for' \
+        '^[^#]*\bslee[p] ' "$file" ;;
     esac
     head -n 2 "$file" | grep -q 'SPDX-License-Identifier: MIT' || {
         echo "$file:1: no licence at the top"
