@@ -106,16 +106,14 @@ enum smew_status smew__frozen_map(int fd, size_t size, struct smew__frozen *froz
     enum smew_status status = check(fd, size);
     void *data;
 
-    if (status == SMEW_OK) {
-        data = smew__fault_trips() ? MAP_FAILED
-                                   : mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
-        if (data == MAP_FAILED)
-            status = smew__os_status(errno);
-        else
-            *frozen = (struct smew__frozen){data, size};
-    }
-    smew__fd_close(&fd);
-    return status;
+    if (status != SMEW_OK)
+        return status;
+    data = smew__fault_trips() ? MAP_FAILED
+                               : mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+    if (data == MAP_FAILED)
+        return smew__os_status(errno);
+    *frozen = (struct smew__frozen){data, size};
+    return SMEW_OK;
 }
 
 void smew__frozen_fini(struct smew__frozen *frozen)

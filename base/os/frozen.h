@@ -28,8 +28,8 @@ struct smew__frozen {
 enum smew_status smew__frozen_create(const char *name, const struct smew_bytes *parts, size_t count,
                                      size_t size, int *fd);
 /*
- * Maps what another process passed, and closes the fd whatever the result.  PERMISSION when it is
- * not frozen, CORRUPT when it has not this size or has holes, NO_MEMORY.
+ * Maps what another process passed; the fd stays the caller's.  PERMISSION when it is not frozen,
+ * CORRUPT when it has not this size or has holes, NO_MEMORY.
  */
 enum smew_status smew__frozen_map(int fd, size_t size, struct smew__frozen *frozen);
 void smew__frozen_fini(struct smew__frozen *frozen); /* a zeroed one is fine */
