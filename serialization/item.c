@@ -112,26 +112,6 @@ static enum smew_status check_headers(const struct smew__envelope_header *header
     return status;
 }
 
-static enum smew_status check_envelope(const struct smew__envelope *envelope)
-{
-    bool no_event = envelope->kind == SMEW_KIND_REPLY && envelope->event.size == 0;
-    enum smew_status status = check_codes(envelope);
-
-    if (envelope->payload_size > SMEW_FRAME_MAX) /* the codecs may add sizes up after this */
-        return SMEW_TOO_BIG;
-    if (status == SMEW_OK)
-        status = check_name(envelope->source);
-    if (status == SMEW_OK)
-        status = check_name(envelope->target);
-    if (status == SMEW_OK && !no_event)
-        status = check_name(envelope->event);
-    if (status == SMEW_OK)
-        status = check_line(envelope->traceparent, SMEW__TRACEPARENT_MAX);
-    if (status == SMEW_OK)
-        status = check_headers(envelope->headers, envelope->header_count);
-    return status;
-}
-
 static enum smew_status check_ack(const struct smew__ack *ack)
 {
     enum smew_status status = SMEW_OK;
@@ -148,6 +128,27 @@ static enum smew_status check_ack(const struct smew__ack *ack)
     return status;
 }
 
+enum smew_status smew__envelope_check(const struct smew__envelope *envelope, unsigned known)
+{
+    enum smew_status status = check_codes(envelope);
+
+    if (envelope->kind == SMEW_KIND_REPLY && envelope->event.size == 0)
+        known |= SMEW__ENVELOPE_EVENT;
+    if (envelope->payload_size > SMEW_FRAME_MAX) /* the codecs may add sizes up after this */
+        return SMEW_TOO_BIG;
+    if (status == SMEW_OK && (known & SMEW__ENVELOPE_SOURCE) == 0)
+        status = check_name(envelope->source);
+    if (status == SMEW_OK && (known & SMEW__ENVELOPE_TARGET) == 0)
+        status = check_name(envelope->target);
+    if (status == SMEW_OK && (known & SMEW__ENVELOPE_EVENT) == 0)
+        status = check_name(envelope->event);
+    if (status == SMEW_OK)
+        status = check_line(envelope->traceparent, SMEW__TRACEPARENT_MAX);
+    if (status == SMEW_OK)
+        status = check_headers(envelope->headers, envelope->header_count);
+    return status;
+}
+
 enum smew_status smew__item_check(const struct smew__item *item)
 {
     switch (item->type) {
@@ -156,7 +157,7 @@ enum smew_status smew__item_check(const struct smew__item *item)
     case SMEW__ITEM_REFUSE:
         return check_refuse(&item->refuse);
     case SMEW__ITEM_ENVELOPE:
-        return check_envelope(&item->envelope);
+        return smew__envelope_check(&item->envelope, 0);
     case SMEW__ITEM_ACK:
         return check_ack(&item->ack);
     default:

@@ -138,6 +138,16 @@ void smew__item_fini(struct smew__item *item); /* a zeroed one is fine */
  */
 enum smew_status smew__item_check(const struct smew__item *item);
 
+/* The names of an envelope, one bit each. */
+enum smew__envelope_names {
+    SMEW__ENVELOPE_TARGET = 1u << 0,
+    SMEW__ENVELOPE_SOURCE = 1u << 1,
+    SMEW__ENVELOPE_EVENT = 1u << 2,
+};
+
+/* The same for an envelope of which some names are not looked at: they were checked before. */
+enum smew_status smew__envelope_check(const struct smew__envelope *envelope, unsigned known);
+
 /* Ids, patterns and event names: 1 to SMEW_ID_MAX bytes of valid UTF-8 without control bytes. */
 bool smew__text_is_name(const char *data, size_t size);
 

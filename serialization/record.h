@@ -6,9 +6,9 @@
  * The flat record: an envelope as it lies in memory that two nodes share.
  *
  * A record begins with a header of 32 bytes, which alone says where the record ends; it goes on
- * with a body, and fills up to a multiple of 32 with zeros.  A lane is a row of records.  A record
- * that stands alone, which is what smew__codec_record writes, is record number 0 of a lane with
- * salt 0 that implies nothing: every name is inline and the id explicit.
+ * with a body, and fills up to a multiple of 32 with zeros.  A lane (bus/shm/) is a row of records.
+ * A record that stands alone, which is what smew__codec_record writes, is record number 0 of a lane
+ * with salt 0 that implies nothing: every name is inline and the id explicit.
  *
  *      0        8        12       16       20    22   23   24       28       32
  *      +--------+--------+--------+--------+-----+----+----+--------+--------+
@@ -24,19 +24,20 @@
  *          0     8  commit word: smew__record_commit(number of the record, salt); 0 when empty
  *          8     4  payload size in bytes, user headers included, padding not
  *         12     4  target  \
- *         16     4  source   > numbers of names that the receiver has confirmed; 0: inline
+ *         16     4  source   > numbers of names; 0: it has none
  *         20     2  event   /
  *         22     1  kind: enum smew_kind
  *         23     1  extension size in words of 8 bytes; 0: everything is implied by the lane
  *         24     4  CRC-32C of the body, from offset 32 to the record's end, padding included
- *         28     4  CRC-32C of the bytes 8 to 27, begun with the low half of the lane's salt
+ *         28     4  CRC-32C of the bytes 8 to 27, begun with the two halves of the commit word,
+ *                   one xor the other: a header is right in its own lane, lap and number only
  *
  *     offset  size  extension, its fixed word
  *          0     2  which values follow: enum smew__record_value, one bit each
  *          2     1  flags: enum smew__envelope_flags
  *          3     1  content type: enum smew_content
  *          4     1  size of the target    \
- *          5     1  size of the source     > 0: it has a number, or there is none
+ *          5     1  size of the source     > 0: it is known by number, is implied, or is none
  *          6     1  size of the event     /
  *          7     1  size of the traceparent; 0: none
  *     then, in this order, the values whose bit is set; and the texts whose size is not 0, each
@@ -58,18 +59,22 @@
  *          3     n  name, and a zero byte
  *      4 + n     v  value, and a zero byte
  *
- * In a lane an envelope without a source (no number, no text) is from the node whose lane it is;
- * a number with its text defines the number, again if need be: the last definition counts.
- *
  * Integers are in the machine's own order: a record does not leave its machine.
  *
- * A record of kind CONTROL has no extension and no numbers; its payload is a frame of
- * smew__codec_frame: HELLO, REFUSE, ACK, or an envelope whose own kind is CONTROL.
+ * Names.  A name is said by its text; by its number; or by both, and then this record *defines* the
+ * number.  The sender may use the number alone once a record that defines it was completed with any
+ * answer but CORRUPT: so a damaged record never takes others with it.  A number is defined for its
+ * noun (target, source, event) and its lane, never for something else later.  Of a source that is
+ * said by neither the lane says who it is; an event that is said by neither is empty.
+ *
+ * A record of kind CONTROL stands alone, and has no extension and no numbers; its payload is a
+ * frame of smew__codec_frame: HELLO, REFUSE, ACK, or an envelope whose own kind is CONTROL.
  *
  * Valid is a record whose commit word is the expected one; whose header CRC is right; whose sizes
  * stay within what the reader has; whose body CRC is right; whose extension is exactly as long as
- * its parts; and whose item passes smew__item_check().  An envelope has exactly one valid record:
- * bits are set for values that are not 0 (the id's always), and everything unused is 0.
+ * its parts; and whose item passes smew__item_check().  An envelope has exactly one valid record
+ * for given numbers: what is 0, what the lane implies and what a number says is left out; when that
+ * leaves nothing, so is the extension; and everything unused is 0.
  *
  * Writer: make the commit word behind the record empty; write body, then header, both CRCs; store
  * the commit word last, with release.  A reader that sees it sees everything before it.
@@ -87,6 +92,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <smew/status.h>
+
+#include "serialization/item.h"
 
 enum {
     SMEW__RECORD_ALIGNMENT = 32,
@@ -148,15 +157,96 @@ enum smew__record_value {
 };
 
 /*
- * The commit word of a lane's n-th record, from 0 on: never closer than four bits to the empty
+ * The commit word of a lane's n-th record, n mod 2^60: never closer than four bits to the empty
  * word 0, and as unlike the lane's other commit words, or anything a payload may leave behind, as
- * 60 well mixed bits can be.
+ * 60 well mixed bits can be.  No two numbers have the same one, so that who looks for a record can
+ * tell which one a word belongs to.
  */
 uint64_t smew__record_commit(uint64_t number, uint64_t salt);
 
-uint32_t smew__record_header_crc(const struct smew__record_header *header, uint64_t salt);
+enum { SMEW__RECORD_NUMBER_BITS = 60 };
+/* Is it a commit word of any number? */
+static inline bool smew__record_is_commit(uint64_t word)
+{
+    return word >> SMEW__RECORD_NUMBER_BITS == 0xF;
+}
+/* The number that it belongs to, mod 2^60. */
+uint64_t smew__record_number(uint64_t commit, uint64_t salt);
+
+/* Of a header with its commit word. */
+uint32_t smew__record_header_crc(const struct smew__record_header *header);
 
 /* The whole record's size, header and padding included; for a header whose CRC was right. */
 uint64_t smew__record_size(const struct smew__record_header *header);
+
+/* ---- writing ------------------------------------------------------------------------- */
+
+/* What a lane says of a record that says nothing else. */
+struct smew__record_implied {
+    struct smew_message_id id;
+    struct smew__text source; /* size 0: whoever reads it knows better */
+};
+
+/* Numbers of an envelope's names; 0: it has none, or none is wanted. */
+struct smew__record_numbers {
+    uint32_t target;
+    uint32_t source;
+    uint16_t event;
+    uint8_t defines; /* enum smew__envelope_names: those whose text goes along */
+};
+
+/* An envelope as a record: what there is to write, and how much. */
+struct smew__record_shape {
+    struct smew__record_numbers numbers;
+    uint16_t values; /* enum smew__record_value */
+    uint8_t inlined; /* enum smew__envelope_names */
+    uint8_t extension_words;
+    uint32_t headers_size;
+    uint32_t payload_size; /* with the user headers */
+    uint64_t body_size;    /* with the padding */
+};
+
+/*
+ * Measures an envelope for a lane that implies this (NULL: nothing; it stands alone), with numbers
+ * or without (NULL).  A name that has a number which it does not define need not be there at all,
+ * nor need a source that is implied.  INVALID (also for kind CONTROL), TOO_BIG.
+ */
+enum smew_status smew__record_measure(const struct smew__envelope *envelope,
+                                      const struct smew__record_implied *implied,
+                                      const struct smew__record_numbers *numbers,
+                                      struct smew__record_shape *shape);
+/* The same for an envelope that is known to keep the rules. */
+struct smew__record_shape smew__record_lay_out(const struct smew__envelope *envelope,
+                                               const struct smew__record_implied *implied,
+                                               const struct smew__record_numbers *numbers);
+/*
+ * Writes the body: shape->body_size bytes, padding included; and the header, all but its commit
+ * word and CRC.  A payload that lies in its place already (behind the extension) is left alone.
+ */
+void smew__record_write(const struct smew__envelope *envelope,
+                        const struct smew__record_shape *shape, uint8_t *body,
+                        struct smew__record_header *header);
+
+/* ---- reading ------------------------------------------------------------------------- */
+
+/* A lane, as the reader of a record needs it. */
+struct smew__record_lane {
+    struct smew__record_implied implied;
+    /* The text of a number, for one of enum smew__envelope_names; false when there is none.  It has
+       to live as long as the item. */
+    bool (*resolve)(void *owner, enum smew__envelope_names name, uint32_t number,
+                    struct smew__text *text);
+    void *owner;
+};
+
+/*
+ * Reads a record whose header (a private copy) and body were checked; `lane` NULL: one that stands
+ * alone.  Texts and payload point into `body` or are the lane's; smew__item_fini().  *defines: the
+ * names (enum smew__envelope_names) that it defines a number for.  CORRUPT, VERSION; NO_MEMORY only
+ * with user headers.
+ */
+enum smew_status smew__record_read(const struct smew__record_header *header, const uint8_t *body,
+                                   const struct smew__record_lane *lane, unsigned *defines,
+                                   struct smew__item *item);
 
 #endif

@@ -42,7 +42,7 @@ static void reseal(struct forgery *forgery)
     if (forgery->header.extension_words != 0)
         memcpy(forgery->bytes + HEADER, &forgery->fixed, sizeof forgery->fixed);
     forgery->header.body_crc = smew__crc32c(0, forgery->bytes + HEADER, forgery->size - HEADER);
-    forgery->header.header_crc = smew__record_header_crc(&forgery->header, 0);
+    forgery->header.header_crc = smew__record_header_crc(&forgery->header);
     memcpy(forgery->bytes, &forgery->header, HEADER);
 }
 
