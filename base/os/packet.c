@@ -3,7 +3,8 @@
  * Unix seqpacket sockets.
  *
  * Happy path: a datagram goes out whole, its fds in one SCM_RIGHTS message; it comes in whole, and
- * the kernel has installed the fds, close-on-exec.
+ * the kernel has installed the fds, close-on-exec.  It is looked at first and taken away only when
+ * its fds are there: they could not be had a second time.
  *
  * Failure modes of receiving: what was installed belongs to this process whatever else is wrong
  * with the datagram, so every refusal closes it first.  MSG_CTRUNC has two causes: the other side
@@ -111,6 +112,30 @@ static enum smew_status judge(const struct msghdr *message, ssize_t got, size_t 
     return SMEW_OK;
 }
 
+/* Looks at the next datagram, and leaves it: -1 with errno, or its size. */
+static ssize_t peek(int fd, struct msghdr *message)
+{
+    ssize_t got;
+
+    do {
+        message->msg_controllen = CMSG_LEN(FDS_SIZE);
+        got = SMEW__SYS(recvmsg(fd, message, MSG_CMSG_CLOEXEC | MSG_PEEK));
+    } while (got < 0 && errno == EINTR);
+    return got;
+}
+
+/* Takes it away, and what was not installed of its fds. */
+static enum smew_status drop(int fd)
+{
+    char first;
+    ssize_t got;
+
+    do {
+        got = SMEW__SYS(recv(fd, &first, sizeof first, 0));
+    } while (got < 0 && errno == EINTR);
+    return got < 0 ? smew__os_status(errno) : SMEW_OK;
+}
+
 enum smew_status smew__packet_receive(int fd, void *data, size_t size, size_t *done, int *fds,
                                       size_t *fd_count)
 {
@@ -124,14 +149,17 @@ enum smew_status smew__packet_receive(int fd, void *data, size_t size, size_t *d
 
     if (size == 0)
         return SMEW_INVALID;
-    do {
-        message.msg_controllen = CMSG_LEN(FDS_SIZE);
-        got = SMEW__SYS(recvmsg(fd, &message, MSG_CMSG_CLOEXEC));
-    } while (got < 0 && errno == EINTR);
+    got = peek(fd, &message);
     if (got < 0)
         return smew__os_status(errno);
     count = take_fds(&message, came);
     status = judge(&message, got, count);
+    if (status != SMEW_NO_FDS) {
+        enum smew_status dropped = drop(fd);
+
+        if (status == SMEW_OK)
+            status = dropped;
+    }
     if (status != SMEW_OK) {
         while (count > 0)
             smew__fd_close(&came[--count]);

@@ -26,8 +26,8 @@ enum smew_status smew__packet_send(int fd, const void *data, size_t size, const 
 /*
  * The next datagram.  *fd_count is how many of SMEW__PACKET_FDS_MAX came with it; they are the
  * caller's, close-on-exec.  AGAIN, RESET (end of file included), CORRUPT (longer than `size`, or
- * more fds than may be: none are kept), NO_FDS (this process has no room for those that came: they
- * are lost, the datagram too).
+ * more fds than may be: none are kept), NO_FDS (this process has no room for those that came; the
+ * datagram stays, and comes again).
  */
 enum smew_status smew__packet_receive(int fd, void *data, size_t size, size_t *done, int *fds,
                                       size_t *fd_count);

@@ -239,16 +239,22 @@ static int receive_without_room(void *argument)
 
     smew__fd_close(&lowest);
     lowest = fcntl(ends[0], F_DUPFD_CLOEXEC, 0);
-    limit = (struct rlimit){.rlim_cur = (rlim_t)lowest + 2, .rlim_max = (rlim_t)lowest + 2};
+    limit = (struct rlimit){.rlim_cur = (rlim_t)lowest + 2, .rlim_max = (rlim_t)lowest + 2 + MAX};
     smew__fd_close(&lowest);
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
         return 1;
     if (receive(ends[1], &count) != SMEW_NO_FDS || count != 0)
         return 2;
-    limit.rlim_cur = (rlim_t)lowest + 2;
-    if (receive(ends[1], &count) != SMEW_AGAIN) /* the datagram went with them */
+    if (support_count_fds() != fds)
         return 3;
-    return support_count_fds() == fds ? 0 : 4;
+    limit.rlim_cur += MAX;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return 4;
+    if (receive(ends[1], &count) != SMEW_OK || count != MAX) /* it has waited */
+        return 5;
+    if (receive(ends[1], &count) != SMEW_AGAIN)
+        return 6;
+    return support_count_fds() == fds + MAX ? 0 : 7;
 }
 
 static void test_no_room_for_fds(void **state)
