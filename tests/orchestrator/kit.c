@@ -222,6 +222,36 @@ void kit_poll(struct smew_bus *bus)
     assert_true(status == SMEW_OK || status == SMEW_TIMEOUT);
 }
 
+struct claim {
+    struct smew_bus *bus;
+    const char *id;
+    bool found;
+};
+
+static bool find_claim(const char *id, const char *node_address, void *user)
+{
+    struct claim *claim = user;
+
+    (void)node_address;
+    claim->found = strcmp(id, claim->id) == 0;
+    return !claim->found;
+}
+
+static bool is_unclaimed(void *argument)
+{
+    struct claim *claim = argument;
+
+    claim->found = false;
+    return smew_bus_each_claim(claim->bus, find_claim, claim) == SMEW_OK && !claim->found;
+}
+
+bool kit_is_given_back(struct smew_bus *bus, const char *id)
+{
+    struct claim claim = {.bus = bus, .id = id};
+
+    return support_wait_until(is_unclaimed, &claim, KIT_WAIT_MS);
+}
+
 bool kit_letters_reach(struct kit_node *node, size_t count)
 {
     uint64_t deadline_ns = smew_now_ns() + KIT_WAIT_MS * UINT64_C(1000000);

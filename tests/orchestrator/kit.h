@@ -19,7 +19,7 @@
 #include "tests/support/support.h"
 
 enum {
-    KIT_WAIT_MS = 10000, /* longer than any machine needs, shorter than a test may take */
+    KIT_WAIT_MS = 30000, /* longer than any machine needs, shorter than a test may take */
     KIT_SEEN_MOST = 40000,
 };
 
@@ -90,6 +90,8 @@ struct kit_node kit_node_open(const struct smew_orchestrator_options *options);
 void kit_node_close(struct kit_node *node);
 /* Runs what is due on a node, waiting a moment for it. */
 void kit_poll(struct smew_bus *bus);
+/* Waits until nobody claims the id or pattern, as it reads. */
+bool kit_is_given_back(struct smew_bus *bus, const char *id);
 /* Polls until so many dead letters came. */
 bool kit_letters_reach(struct kit_node *node, size_t count);
 

@@ -38,29 +38,6 @@ static void begin_to_end(struct ender *ender)
 
 /* ---- with work pending --------------------------------------------------------------- */
 
-struct claim {
-    struct smew_bus *bus;
-    const char *id;
-    bool found;
-};
-
-static bool find_claim(const char *id, const char *node_address, void *user)
-{
-    struct claim *claim = user;
-
-    (void)node_address;
-    claim->found = strcmp(id, claim->id) == 0;
-    return !claim->found;
-}
-
-static bool is_given_back(void *argument)
-{
-    struct claim *claim = argument;
-
-    claim->found = false;
-    return smew_bus_each_claim(claim->bus, find_claim, claim) == SMEW_OK && !claim->found;
-}
-
 /* A machine at the gate, and `count` events behind it, all of them in the mailbox. */
 static void fill_mailbox(struct smew_bus *bus, struct kit_record *record, uint32_t count)
 {
@@ -82,13 +59,12 @@ static void test_stop_finishes_what_arrived(void **state)
     struct kit_node node = kit_node_open(NULL);
     struct kit_record *record = kit_record_create();
     struct ender ender = {.orchestrator = node.orchestrator, .id = "n"};
-    struct claim claim = {.bus = node.bus, .id = "n"};
 
     (void)state;
     kit_host(&node, "n", kit_noter, record);
     fill_mailbox(node.bus, record, 100);
     begin_to_end(&ender);
-    assert_true(support_wait_until(is_given_back, &claim, KIT_WAIT_MS));
+    assert_true(kit_is_given_back(node.bus, "n"));
     assert_int_equal(kit_process(node.bus, "n", "N"), SMEW_NO_MACHINE);
     assert_int_equal(smew_orchestrator_stop(node.orchestrator, "n"), SMEW_NOT_FOUND);
     kit_gate_open(record);
@@ -112,17 +88,15 @@ static void test_an_id_is_hosted_again_while_it_stops(void **state)
     struct kit_record *new = kit_record_create();
     struct kit_node node;
     struct ender ender = {.id = "n*"};
-    struct claim claim = {.id = "n*"};
 
     (void)state;
     options.event_buses = 3;
     node = kit_node_open(&options);
     ender.orchestrator = node.orchestrator;
-    claim.bus = node.bus;
     kit_host(&node, "n*", kit_noter, old);
     fill_mailbox(node.bus, old, 5);
     begin_to_end(&ender);
-    assert_true(support_wait_until(is_given_back, &claim, KIT_WAIT_MS));
+    assert_true(kit_is_given_back(node.bus, "n*"));
     kit_host(&node, "n*", kit_noter, new);
     assert_int_equal(smew_bus_send(node.bus, "n", "N", NULL, 0, NULL), SMEW_OK);
     kit_gate_open(old);
@@ -152,14 +126,13 @@ static void test_destroy_gives_back_what_it_did_not_run(void **state)
     struct smew_bus *client = kit_open(NULL);
     struct kit_record *record = kit_record_create();
     struct ender ender = {.orchestrator = one.orchestrator, .timeout_ms = 20};
-    struct claim claim = {.bus = client, .id = "n"};
     uint64_t begin_ns;
 
     (void)state;
     kit_host(&one, "n", kit_noter, record);
     fill_mailbox(client, record, 200);
     begin_to_end(&ender);
-    assert_true(support_wait_until(is_given_back, &claim, KIT_WAIT_MS));
+    assert_true(kit_is_given_back(client, "n"));
     kit_host(&two, "n", kit_noter, record);
     begin_ns = smew_now_ns();
     while (smew_now_ns() < begin_ns + 40 * SMEW_NS_PER_MS) /* its deadline passes */

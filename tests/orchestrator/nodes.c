@@ -350,18 +350,6 @@ static void *stop(void *argument)
     return NULL;
 }
 
-struct question {
-    struct smew_bus *bus;
-    const char *id;
-};
-
-static bool is_unclaimed(void *argument)
-{
-    const struct question *question = argument;
-
-    return kit_process(question->bus, question->id, "N") == SMEW_NO_MACHINE;
-}
-
 /* The pattern ends while one of its ids is being handed over: the ticket outlives the claim. */
 static void test_a_pattern_ends_during_a_handover(void **state)
 {
@@ -370,7 +358,6 @@ static void test_a_pattern_ends_during_a_handover(void **state)
     struct kit_record *record = kit_record_create();
     struct standby claim = {.node = &two, .id = "n:x", .text = kit_noter, .user = record};
     struct stopper stopper = {.node = &one, .id = "n:*"};
-    struct question other = {two.bus, "n:other"};
 
     (void)state;
     claim.timeout_ms = KIT_WAIT_MS;
@@ -379,7 +366,8 @@ static void test_a_pattern_ends_during_a_handover(void **state)
     assert_true(kit_gate_reaches(record, 1));
     standby_begin(&claim);
     assert_int_equal(pthread_create(&stopper.thread, NULL, stop, &stopper), 0);
-    assert_true(support_wait_until(is_unclaimed, &other, KIT_WAIT_MS));
+    assert_true(
+        kit_is_given_back(two.bus, "n:*")); /* asked of the list: machines may stand still */
     kit_gate_open(record);
     pthread_join(stopper.thread, NULL);
     assert_int_equal(stopper.status, SMEW_OK);
