@@ -59,7 +59,7 @@ function(smew_test name)
     target_link_libraries(${program} PRIVATE ${T_LINKS} ${T_LIBRARIES} PkgConfig::CMOCKA)
     add_test(NAME ${name} COMMAND ${program} ${T_ARGUMENTS})
     if(NOT T_TIMEOUT)
-        set(T_TIMEOUT 60)
+        set(T_TIMEOUT 120)
     endif()
     set_tests_properties(${name} PROPERTIES TIMEOUT ${T_TIMEOUT} LABELS "${T_LABELS}"
         SKIP_RETURN_CODE 77)

@@ -17,7 +17,7 @@
 #include "tests/support/support.h"
 
 enum {
-    KIT_WAIT_MS = 10000, /* longer than any machine needs, shorter than a test may take */
+    KIT_WAIT_MS = 30000, /* longer than any machine needs, shorter than a test may take */
     KIT_SEEN_MOST = 8192,
 };
 
