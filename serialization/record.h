@@ -63,9 +63,10 @@
  *
  * Names.  A name is said by its text; by its number; or by both, and then this record *defines* the
  * number.  The sender may use the number alone once a record that defines it was completed with any
- * answer but CORRUPT: so a damaged record never takes others with it.  A number is defined for its
- * noun (target, source, event) and its lane, never for something else later.  Of a source that is
- * said by neither the lane says who it is; an event that is said by neither is empty.
+ * answer but CORRUPT: so a damaged record never takes others with it.  Targets, sources and events
+ * have numbers of their own.  A number is defined again if need be: the last definition counts.  Of
+ * a source that is said by neither the lane says who it is; an event that is said by neither is
+ * empty.
  *
  * A record of kind CONTROL stands alone, and has no extension and no numbers; its payload is a
  * frame of smew__codec_frame: HELLO, REFUSE, ACK, or an envelope whose own kind is CONTROL.

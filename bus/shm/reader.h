@@ -12,30 +12,42 @@
  *
  * next, the loads in their order (record n expected at position p):
  *   1  commit word at p                     acquire; pairs with publish 3
- *   2  equal to commit(n, salt): the header is copied once, its CRC and sizes are checked, then
- *      the body's CRC; nothing is read twice unless the caller reads in place
- *   3  not equal: head                      acquire; pairs with publish 4
- *      head says n is not committed: there is nothing (whatever the word is)
+ *   2  equal to commit(n, salt): the header is copied once, its CRC and sizes are checked; the
+ *      body's CRC is for smew__lane_record_check(); nothing is read twice unless the caller reads
+ *      in place
+ *   3  not equal: ended                     acquire; pairs with writer_end
+ *                 head                      acquire; pairs with publish 4
+ *      head does not say that n is committed: there is nothing, whatever the word is; and when the
+ *      end was said, nothing follows
  *      head says that it is: the word is loaded again; still not equal: damage
+ *
+ * Head may be one record behind what the commit words say, as long as the writer is between 3 and
+ * 4, or dead.  A damaged head (its check is wrong) says nothing, until the next publish puts it
+ * right: damage to it costs nothing.
  *
  * Damage at n:
  *   header right, body wrong, or commit word wrong and header right: exactly n is lost, its size is
  *   known, the next is read.
- *   header wrong: the next valid header is looked for, at every multiple of 32 up to head: its
- *   commit word is that of a number m > n that fits, and its CRC, which is seeded with the commit
- *   word, is right.  n to m - 1 are lost.  When there is none, everything up to head is lost.
- *   head impossible, or more than QUARANTINE losses within a window: quarantine.
- * Lost records are complete, with the answer CORRUPT.
+ *   header wrong: where n ends is not known, and the reader is *searching* from then on.  When head
+ *   is beyond n, the next valid header is looked for, at every multiple of 32 up to head: its
+ * commit word is that of a number m > n that fits (by how many records would lie before and behind
+ * it), and its CRC, which is seeded with the commit word, is right.  n to m - 1 are lost; when
+ * there is none, everything up to head.  Until that is known n is not complete, so that the writer
+ * does not write over what is searched. head impossible though its check is right, or
+ * SMEW__LANE_LOSSES_MAX losses within SMEW__LANE_LOSSES_PERIOD records: quarantine. Lost records
+ * are complete, with the answer CORRUPT.  Each is reported once.
  *
  * complete, the stores in their order (record n, in any order of n):
- *   1  answer's place of n = (n, status)    relaxed; only when it is not OK
+ *   1  answer's place of n = (n, status)    relaxed, made visible by 2; only when it is not OK
  *   2  specials + 1                         release; pairs with collect
+ * publish, the stores in their order:
  *   3  completed = the first that is not    release; pairs with collect
- *   4  fence, load waiting                  seq_cst; pairs with writer_wait and writer_watch
- *      THREAD: turn + 1, wake; any bit, or a special was given: the caller rings the bell
+ *   4  turn + 1                             release; pairs with writer_turn
+ *   5  fence, load waiting                  seq_cst; pairs with writer_wait and writer_watch
+ *      THREAD: wake; BELL, or a special was given: the caller rings the bell
  *
  * What holds when the consumer dies before the store of line 1 to 3: record n is in flight for its
- * producer, which sends it again, flagged; before 4: a waiting producer sleeps until its bounded
+ * producer, which sends it again, flagged; before 5: a waiting producer sleeps until its bounded
  * sleep ends, or the closed socket tells it.
  * What holds when the producer dies anywhere: committed records stay readable for as long as this
  * side has them mapped.
@@ -50,6 +62,11 @@
 
 #include "bus/shm/segment.h"
 #include "serialization/record.h"
+
+enum {
+    SMEW__LANE_LOSSES_MAX = 64, /* pieces of damage, of one record or of many */
+    SMEW__LANE_LOSSES_PERIOD = 1024,
+};
 
 struct smew__lane_record {
     uint64_t number;
@@ -70,11 +87,16 @@ struct smew__lane_reader {
     uint64_t next_number;
     uint64_t next_position;
     uint64_t completed;
+    uint64_t published; /* as much of it */
     uint64_t specials;
+    uint64_t told; /* as many of them when last published */
+    uint32_t turn;
+    uint32_t sleeps; /* how often it was armed */
     struct smew__lane_losses losses;
     uint64_t losses_at;     /* number from which the present count of losses began */
     uint64_t recent_losses; /* since then */
-    bool quarantined;
+    bool searching;         /* the next record's header is wrong, so its end is not known */
+    bool quarantined;       /* or closed: nothing more is read */
 };
 
 enum smew_status smew__lane_reader_init(struct smew__lane_reader *reader,
@@ -83,8 +105,9 @@ void smew__lane_reader_fini(struct smew__lane_reader *reader);
 
 /*
  * The next record, its header valid and copied; the body's CRC is not looked at yet.  AGAIN: there
- * is none.  CORRUPT: records were lost, reader->losses says which; they are answered; call again.
- * CLOSED: in quarantine.  RESET: the producer said that nothing follows, and everything was read.
+ * is none, or a window of records is in flight.  CORRUPT: records were lost, reader->losses says
+ * which; they are answered; call again.  CLOSED: in quarantine, or closed.  RESET: the producer
+ * said that nothing follows, and everything was read.
  */
 enum smew_status smew__lane_reader_next(struct smew__lane_reader *reader,
                                         struct smew__lane_record *record);
@@ -107,11 +130,16 @@ void smew__lane_reader_complete(struct smew__lane_reader *reader, uint64_t numbe
  */
 bool smew__lane_reader_publish(struct smew__lane_reader *reader);
 
-/* Says that this side is about to sleep, and looks again: true when there is something after all.
+/*
+ * Says that this side is about to sleep, and looks again: true when there is something after all.
+ * Awake again, it disarms, or nobody needs to have rung.
  */
 bool smew__lane_reader_arm(struct smew__lane_reader *reader);
 void smew__lane_reader_disarm(struct smew__lane_reader *reader); /* awake: nobody needs to ring */
-/* Is there a record, or damage to look at?  Changes nothing. */
+/*
+ * Is there a record, or damage to look at?  Then smew__lane_reader_next() does not say AGAIN.
+ * Changes nothing.  That nothing follows is no reason: who says so rings.
+ */
 bool smew__lane_reader_ready(const struct smew__lane_reader *reader);
 
 /* The producer is told that nothing is read any more. */

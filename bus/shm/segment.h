@@ -41,18 +41,20 @@
  *
  *     offset  size  ring segment, the producer's words
  *         64     8  head: what was committed so far (smew__head_pack)
- *         72     4  waiting: enum smew__lane_waiting, bits
- *         76     4  ended: 1 when nothing follows
+ *        128     4  waiting: enum smew__lane_waiting; looked at by the consumer now and then, and
+ *                   so not in the line of the head
+ *        132     4  ended: 1 when nothing follows
  *       page     .  ring; its size is a power of two, 4 KiB to 16 MiB
  *
  *     offset  size  cursor segment, the consumer's words
  *         64     8  completed: number of the first record that is not complete
  *         72     8  received: number of the first record that was not read
  *         80     8  specials: how many answers other than OK were given so far
- *         88     4  turn: a futex, changes when a waiting producer should look again
- *         92     4  state: enum smew__lane_state
+ *         88     4  turn: a futex, changes with each publish of answers
  *        128     4  armed: changes each time the consumer goes to sleep; 0: it is awake
- *        256     8  answers, one for each place of the window: number << 8 | status & 0xff
+ *        132     4  state: enum smew__lane_state; looked at for each record, as is armed, and so
+ * not in the line of what each publish changes 256     8  answers, one for each place of the
+ * window: number << 8 | status & 0xff
  *
  * A position counts bytes and a number counts records; both only grow, wrap at 2^64, and are
  * compared by difference.  Integers are in the machine's own order.
@@ -93,10 +95,10 @@ enum smew__lane_state {
     SMEW__LANE_CLOSED = 2,      /* the consumer has left */
 };
 
-/* Who of the producer wants to know of completions; changed only by its process, bit by bit. */
+/* Who of the producer wants to know of completions; changed only by its process. */
 enum smew__lane_waiting {
-    SMEW__WAITING_THREAD = 1u << 0, /* a thread sleeps on `turn` */
-    SMEW__WAITING_BELL = 1u << 1,   /* the service thread wants a bell */
+    SMEW__WAITING_BELL = 1u << 0,   /* one bit: the service thread wants a bell */
+    SMEW__WAITING_THREAD = 1u << 1, /* so much for each thread that sleeps on `turn` */
 };
 
 struct smew__segment_prefix {
@@ -116,7 +118,7 @@ struct smew__segment_prefix {
 struct smew__ring_header {
     struct smew__segment_prefix prefix;
     alignas(64) _Atomic uint64_t head;
-    _Atomic uint32_t waiting;
+    alignas(128) _Atomic uint32_t waiting;
     _Atomic uint32_t ended;
 };
 
@@ -126,9 +128,9 @@ struct smew__cursors {
     _Atomic uint64_t received;
     _Atomic uint64_t specials;
     _Atomic uint32_t turn;
+    alignas(128) _Atomic uint32_t armed;
     _Atomic uint32_t state;
-    alignas(64) _Atomic uint32_t armed;
-    alignas(128) _Atomic uint64_t answers[];
+    alignas(256) _Atomic uint64_t answers[];
 };
 
 static_assert(sizeof(struct smew__segment_prefix) == 64, "prefix");
@@ -144,27 +146,44 @@ static_assert(offsetof(struct smew__segment_prefix, first_position) == 48, "firs
 static_assert(offsetof(struct smew__segment_prefix, data) == 56, "data");
 static_assert(offsetof(struct smew__segment_prefix, window) == 60, "window");
 static_assert(offsetof(struct smew__ring_header, head) == 64, "head");
-static_assert(offsetof(struct smew__ring_header, waiting) == 72, "waiting");
-static_assert(offsetof(struct smew__ring_header, ended) == 76, "ended");
+static_assert(offsetof(struct smew__ring_header, waiting) == 128, "waiting");
+static_assert(offsetof(struct smew__ring_header, ended) == 132, "ended");
 static_assert(offsetof(struct smew__cursors, completed) == 64, "completed");
 static_assert(offsetof(struct smew__cursors, received) == 72, "received");
 static_assert(offsetof(struct smew__cursors, specials) == 80, "specials");
 static_assert(offsetof(struct smew__cursors, turn) == 88, "turn");
-static_assert(offsetof(struct smew__cursors, state) == 92, "state");
 static_assert(offsetof(struct smew__cursors, armed) == 128, "armed");
+static_assert(offsetof(struct smew__cursors, state) == 132, "state");
 static_assert(offsetof(struct smew__cursors, answers) == 256, "answers");
 static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2, "lock-free everywhere");
 
 /*
- * The head in one word, so that it is stored and loaded whole: the number of the next record in
- * the upper 44 bits, and its position in units of 32 bytes in the lower 20, which is twice round
- * the largest ring.  Who unpacks it knows a record at or before it (`number`, `position`).
+ * The head in one word, so that it is stored and loaded whole.
+ *
+ *      63           40 39           20 19            0
+ *     +---------------+---------------+---------------+
+ *     | number        | units         | check         |
+ *     +---------------+---------------+---------------+
+ *
+ *     number  of the next record; its lower 24 bits
+ *     units   where that begins, in units of 32 bytes; its lower 20 bits, twice round the largest
+ *             ring
+ *     check   of both: each of their bits, alone, changes three bits of it, each another three.
+ *             The sum of one, two or three such changes, or of a check's own bits, is never nothing
+ *             (three odd numbers of bits are not even), so up to three wrong bits are found
+ *
+ * A damaged head costs nothing: it is taken for one that says nothing new, and the next publish
+ * puts it right.
  */
-enum { SMEW__HEAD_UNIT_BITS = 20 };
+enum { SMEW__HEAD_NUMBER_BITS = 24, SMEW__HEAD_UNIT_BITS = 20, SMEW__HEAD_CHECK_BITS = 20 };
 uint64_t smew__head_pack(uint64_t number, uint64_t position);
-/* False for what is behind the known record or further ahead than a window and a ring. */
-bool smew__head_unpack(uint64_t word, uint64_t window, uint64_t ring_bytes, uint64_t *number,
-                       uint64_t *position);
+/*
+ * *number and *position are a record's before, and the head's after.  AGAIN: it is before that
+ * record.  CORRUPT: damaged.  INVALID: it is further ahead than `most` records or a ring, or its
+ * records would be smaller than records are.
+ */
+enum smew_status smew__head_unpack(uint64_t word, uint64_t most, uint64_t ring_bytes,
+                                   uint64_t *number, uint64_t *position);
 
 /* A lane's two segments, as one side has them mapped. */
 struct smew__lane_memory {
@@ -184,7 +203,7 @@ struct smew__lane_memory {
 struct smew__lane_spec {
     uint64_t lane;
     uint64_t ring_bytes; /* rounded up to a power of two and a page; TOO_BIG, beyond the most */
-    uint32_t window;     /* rounded up to a power of two */
+    uint32_t window;     /* rounded up to a power of two, at least 1; TOO_BIG, beyond the most */
     uint64_t first_number;
     uint64_t first_position; /* a multiple of 32 */
 };
@@ -197,11 +216,17 @@ enum smew_status smew__lane_memory_create(const struct smew__lane_spec *spec,
                                           struct smew__lane_memory *memory);
 /*
  * Checks and maps what a consumer passed.  The producer.  Takes over both fds, whatever the
- * result, and closes them once mapped.  CORRUPT, VERSION, PERMISSION (not sealed as said above),
- * NO_MEMORY.
+ * result, and closes them once mapped.  CORRUPT, VERSION, PERMISSION (not sealed as said above, or
+ * attached by somebody before), NO_MEMORY.
  */
 enum smew_status smew__lane_memory_attach(int ring_fd, int cursor_fd,
                                           struct smew__lane_memory *memory);
+/*
+ * The consumer, before it reads the first record: nobody can take memory away any more
+ * (base/os/memory.h).  Closes the fds.  AGAIN: the producer has not attached it yet (so a record is
+ * a lie); CORRUPT: it made holes before.
+ */
+enum smew_status smew__lane_memory_settle(struct smew__lane_memory *memory);
 /* How many bytes of memory a lane takes, before it is made: for quotas. */
 uint64_t smew__lane_memory_bytes(const struct smew__lane_spec *spec);
 void smew__lane_memory_close_fds(struct smew__lane_memory *memory); /* once passed */

@@ -29,10 +29,25 @@
  * What holds when the producer dies before the store of line
  *   1, 2, 3  record n does not exist; everything before it is as it was.
  *   4        record n exists: the reader believes commit words; head only tells it where damage
- * ends 5        record n exists; its consumer finds it when it wakes up by itself (sleeps are
- * bounded), or when the closed socket wakes it: a dead producer's lane is drained. What holds when
- * the consumer dies at any point: `completed` and the answers are a prefix of what it did.
- * Everything from `tail` on that has no answer is still here, in order, to be sent again.
+ *            ends
+ *   5        record n exists; its consumer finds it when it wakes up by itself (sleeps are
+ *            bounded), or when the closed socket wakes it: a dead producer's lane is drained.
+ * What holds when the consumer dies at any point: `completed` and the answers are a prefix of what
+ * it did.  Everything from `tail` on that has no answer is still here, in order, to be sent again.
+ *
+ * collect, the loads in their order:
+ *   1  completed                            acquire; pairs with reader_publish 3
+ *   2  specials                             acquire; pairs with reader_complete 2: not fewer than
+ *                                           were given before that `completed` was stored
+ *   3  answers of what is in flight         relaxed, made visible by 2; when 2 has changed
+ *
+ * wait, for room:
+ *   1  turn                                 acquire; pairs with reader_publish 4
+ *   2  collect: still no room
+ *   3  waiting + THREAD, fence              seq_cst; pairs with reader_publish 5
+ *   4  sleep while turn is what 1 said; waiting - THREAD
+ * Every publish moves turn, so one that collect has not seen ends 4 at once; one that is still to
+ * come sees `waiting`, and wakes.  Each thread counts for itself, so none clears what another set.
  *
  * One thread at a time: who owns the lane holds its lock (bus/lane_out.h).
  */
@@ -54,8 +69,10 @@ struct smew__lane_writer {
     uint64_t tail_number;
     uint64_t tail_position;
     uint64_t specials; /* as many as were handled */
+    uint64_t answers;  /* other than OK, that were seen; some may not count as specials yet */
     uint32_t rung;     /* the value of `armed` for which the bell was rung */
     uint64_t reserved; /* bytes of the record that is being written in place; 0: none */
+    bool ended;        /* nothing follows */
     bool broken;       /* the consumer claimed the impossible */
 };
 
@@ -69,9 +86,9 @@ uint64_t smew__lane_writer_body_max(const struct smew__lane_writer *writer);
 
 /*
  * Room for a record with this body, to be written in place: *record is where its header goes, the
- * body follows.  TOO_BIG (more than half a lane), FULL (look at the answers, then wait), BUSY
- * (another record is being written), CLOSED (the consumer has left, has put the lane in
- * quarantine, or is broken).
+ * body follows; the first 8 bytes of that place are not the caller's.  TOO_BIG (more than half a
+ * lane), FULL (look at the answers, then wait), BUSY (another record is being written), CLOSED (the
+ * consumer has left, has put the lane in quarantine, or is broken; or the end was said).
  */
 enum smew_status smew__lane_writer_reserve(struct smew__lane_writer *writer, uint64_t body_size,
                                            uint8_t **record);
@@ -122,7 +139,7 @@ enum smew_status smew__lane_writer_wait(struct smew__lane_writer *writer, uint32
  * Any thread.
  */
 void smew__lane_writer_watch(struct smew__lane_writer *writer, bool on);
-/* Wakes threads of this process that wait here. */
+/* Wakes threads of this process that wait here; one that is about to goes to sleep nevertheless. */
 void smew__lane_writer_wake(struct smew__lane_writer *writer);
 
 /* Says that nothing follows.  Records in flight stay until they are answered. */

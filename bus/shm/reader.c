@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The consumer's side of a lane, reader.h: finding the next record, or what became of it.
+ *
+ * Happy path: the commit word is the expected one, the header is copied and right.
+ *
+ * Failure modes: damage, which costs the records that it hit (here), and their answers
+ * (reader_answer.c); a producer that lies, or goes on being damaged, which costs its lane.
+ */
+#include "bus/shm/reader.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/crc32c/crc32c.h"
+#include "bus/shm/ring.h"
+
+enum { LINE = SMEW__RECORD_ALIGNMENT };
+
+static const uint64_t number_mask = (UINT64_C(1) << SMEW__RECORD_NUMBER_BITS) - 1;
+
+enum smew_status smew__lane_reader_init(struct smew__lane_reader *reader,
+                                        struct smew__lane_memory *memory)
+{
+    uint8_t *done = smew__calloc((size_t)memory->window, sizeof *done);
+
+    if (done == NULL)
+        return SMEW_NO_MEMORY;
+    *reader = (struct smew__lane_reader){
+        .memory = memory,
+        .done = done,
+        .next_number = memory->first_number,
+        .next_position = memory->first_position,
+        .completed = memory->first_number,
+        .published = memory->first_number,
+        .losses_at = memory->first_number,
+    };
+    return SMEW_OK;
+}
+
+void smew__lane_reader_fini(struct smew__lane_reader *reader)
+{
+    smew__free(reader->done);
+    reader->done = NULL;
+}
+
+/* R1: how many more records may be in flight. */
+static uint64_t room_of(const struct smew__lane_reader *reader)
+{
+    return reader->memory->window - (reader->next_number - reader->completed);
+}
+
+static uint64_t next_commit(const struct smew__lane_reader *reader)
+{
+    return smew__record_commit(reader->next_number, reader->memory->salt);
+}
+
+static bool is_committed(const struct smew__lane_reader *reader, uint64_t commit)
+{
+    const _Atomic uint64_t *word = smew__ring_word(reader->memory, reader->next_position);
+
+    /* Acquire pairs with publish 3: header and body are there, and the word behind is empty. */
+    return atomic_load_explicit(word, memory_order_acquire) == commit;
+}
+
+/* ---- losses -------------------------------------------------------------------------- */
+
+/* Damage was found, and its records are answered; too much of it ends the lane. */
+static enum smew_status note_loss(struct smew__lane_reader *reader, uint64_t first, uint64_t count)
+{
+    reader->losses.lost += count;
+    reader->losses.first_number = first;
+    reader->losses.count = count;
+    if (reader->next_number - reader->losses_at >= SMEW__LANE_LOSSES_PERIOD) {
+        reader->losses_at = reader->next_number;
+        reader->recent_losses = 0;
+    }
+    if (++reader->recent_losses >= SMEW__LANE_LOSSES_MAX && !reader->quarantined)
+        smew__lane_reader_close(reader, SMEW__LANE_QUARANTINED);
+    return SMEW_CORRUPT;
+}
+
+/* The next records are lost; what follows them begins at `position`. */
+static enum smew_status lose(struct smew__lane_reader *reader, uint64_t count, uint64_t position)
+{
+    uint64_t first = reader->next_number;
+
+    reader->searching = false;
+    reader->next_number += count;
+    reader->next_position = position;
+    for (uint64_t i = 0; i < count; i++)
+        smew__lane_reader_complete(reader, first + i, SMEW_CORRUPT);
+    return note_loss(reader, first, count);
+}
+
+void smew__lane_reader_lose(struct smew__lane_reader *reader,
+                            const struct smew__lane_record *record)
+{
+    smew__lane_reader_complete(reader, record->number, SMEW_CORRUPT);
+    (void)note_loss(reader, record->number, 1);
+}
+
+/* ---- what the head says -------------------------------------------------------------- */
+
+/* How far the producer is. */
+struct head {
+    uint64_t number;
+    uint64_t position;
+};
+
+/* OK: it is beyond the next record.  AGAIN: it is not.  CORRUPT: damaged.  INVALID: a lie. */
+static enum smew_status look_ahead(const struct smew__lane_reader *reader, struct head *head)
+{
+    const struct smew__lane_memory *memory = reader->memory;
+    /* Acquire pairs with publish 4: the commit words before it are there. */
+    uint64_t word = atomic_load_explicit(&memory->header->head, memory_order_acquire);
+    enum smew_status status;
+
+    *head = (struct head){reader->next_number, reader->next_position};
+    status = smew__head_unpack(word, room_of(reader), memory->ring_bytes, &head->number,
+                               &head->position);
+    return status == SMEW_OK && head->number == reader->next_number ? SMEW_AGAIN : status;
+}
+
+/* The same, for who acts on it: a status of smew__lane_reader_next(), OK when head is beyond. */
+static enum smew_status heed_head(struct smew__lane_reader *reader, struct head *head)
+{
+    const struct smew__ring_header *header = reader->memory->header;
+    /* Acquire pairs with writer_end; before the head, so that what was committed before the end was
+       said is seen by who sees the end. */
+    bool ended = atomic_load_explicit(&header->ended, memory_order_acquire) == 1;
+
+    switch (look_ahead(reader, head)) {
+    case SMEW_OK:
+        return SMEW_OK;
+    case SMEW_AGAIN:
+        return ended ? SMEW_RESET : SMEW_AGAIN;
+    case SMEW_CORRUPT:
+        if (!ended) /* the next publish, or the end, puts it right */
+            return SMEW_AGAIN;
+        break;
+    default:
+        break;
+    }
+    smew__lane_reader_close(reader, SMEW__LANE_QUARANTINED);
+    return SMEW_CLOSED;
+}
+
+/* ---- searching ----------------------------------------------------------------------- */
+
+/* Is there a record at this position, between the next one and the head?  And which? */
+static bool find_at(const struct smew__lane_reader *reader, uint64_t position,
+                    const struct head *head, uint64_t *number)
+{
+    const struct smew__lane_memory *memory = reader->memory;
+    /* Relaxed: it was committed before the head that was acquired. */
+    uint64_t word = atomic_load_explicit(smew__ring_word(memory, position), memory_order_relaxed);
+    uint64_t ahead = (smew__record_number(word, memory->salt) - reader->next_number) & number_mask;
+    uint64_t all = head->number - reader->next_number;
+    struct smew__record_header header;
+
+    if (!smew__record_is_commit(word) || ahead == 0 || ahead >= all)
+        return false;
+    if (position - reader->next_position < ahead * LINE ||
+        head->position - position < (all - ahead) * LINE)
+        return false;
+    if (!smew__ring_header(memory, position, word, &header) ||
+        smew__record_size(&header) > head->position - position)
+        return false;
+    *number = reader->next_number + ahead;
+    return true;
+}
+
+/* The next record is lost, and its length with it. */
+static enum smew_status search(struct smew__lane_reader *reader, const struct head *head)
+{
+    uint64_t position = reader->next_position + LINE;
+    uint64_t number = head->number;
+
+    while (position != head->position && !find_at(reader, position, head, &number))
+        position += LINE;
+    return lose(reader, number - reader->next_number, position);
+}
+
+/* ---- the next record ----------------------------------------------------------------- */
+
+/* The next record's header was wrong, now or before. */
+static enum smew_status search_on(struct smew__lane_reader *reader)
+{
+    struct head head;
+    enum smew_status status = heed_head(reader, &head);
+
+    reader->searching = true;
+    return status == SMEW_OK ? search(reader, &head) : status;
+}
+
+/* Its commit word was seen. */
+static enum smew_status take(struct smew__lane_reader *reader, uint64_t commit,
+                             struct smew__lane_record *record)
+{
+    const struct smew__lane_memory *memory = reader->memory;
+    uint64_t size;
+
+    if (!smew__ring_header(memory, reader->next_position, commit, &record->header))
+        return search_on(reader);
+    size = smew__record_size(&record->header);
+    record->number = reader->next_number;
+    record->body = smew__ring_at(memory, reader->next_position) + sizeof record->header;
+    record->body_size = size - sizeof record->header;
+    reader->next_number++;
+    reader->next_position += size;
+    return SMEW_OK;
+}
+
+enum smew_status smew__lane_reader_next(struct smew__lane_reader *reader,
+                                        struct smew__lane_record *record)
+{
+    uint64_t commit = next_commit(reader);
+    struct smew__record_header header;
+    struct head head;
+    enum smew_status status;
+
+    if (reader->quarantined)
+        return SMEW_CLOSED;
+    if (room_of(reader) == 0)
+        return SMEW_AGAIN;
+    if (reader->searching)
+        return search_on(reader);
+    if (is_committed(reader, commit))
+        return take(reader, commit, record);
+    status = heed_head(reader, &head);
+    if (status != SMEW_OK)
+        return status;
+    if (is_committed(reader, commit))
+        return take(reader, commit, record);
+    if (!smew__ring_header(reader->memory, reader->next_position, commit, &header))
+        return search(reader, &head);
+    return lose(reader, 1, reader->next_position + smew__record_size(&header));
+}
+
+bool smew__lane_reader_ready(const struct smew__lane_reader *reader)
+{
+    struct head head;
+    enum smew_status status;
+
+    if (reader->quarantined || room_of(reader) == 0)
+        return false;
+    if (!reader->searching && is_committed(reader, next_commit(reader)))
+        return true;
+    status = look_ahead(reader, &head);
+    return status == SMEW_OK || status == SMEW_INVALID;
+}
+
+enum smew_status smew__lane_record_check(const struct smew__lane_record *record, uint8_t *copy)
+{
+    const uint8_t *body = record->body;
+
+    if (copy != NULL)
+        body = memcpy(copy, record->body, (size_t)record->body_size);
+    return smew__crc32c(0, body, (size_t)record->body_size) == record->header.body_crc
+               ? SMEW_OK
+               : SMEW_CORRUPT;
+}

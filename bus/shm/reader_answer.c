@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The consumer's side of a lane, reader.h: what it tells the producer.  All of it is stores into
+ * memory that only this side writes; nothing can fail.
+ */
+#include "bus/shm/reader.h"
+
+#include <assert.h>
+
+#include "bus/shm/ring.h"
+
+static uint8_t *done_of(const struct smew__lane_reader *reader, uint64_t number)
+{
+    return &reader->done[number & (reader->memory->window - 1)];
+}
+
+static void answer(struct smew__lane_reader *reader, uint64_t number, enum smew_status status)
+{
+    uint64_t word = number << 8 | (uint8_t)status;
+
+    /* Relaxed: made visible by the next line. */
+    atomic_store_explicit(smew__ring_answer(reader->memory, number), word, memory_order_relaxed);
+    reader->specials++;
+    /* Release pairs with collect 2: who sees the count sees the answers. */
+    atomic_store_explicit(&reader->memory->cursors->specials, reader->specials,
+                          memory_order_release);
+}
+
+void smew__lane_reader_complete(struct smew__lane_reader *reader, uint64_t number,
+                                enum smew_status status)
+{
+    bool in_flight = number - reader->completed < reader->next_number - reader->completed;
+
+    assert(in_flight);
+    assert(*done_of(reader, number) == 0);
+    if (!in_flight || *done_of(reader, number) != 0)
+        return;
+    if (status != SMEW_OK)
+        answer(reader, number, status);
+    *done_of(reader, number) = 1;
+    while (reader->completed != reader->next_number && *done_of(reader, reader->completed) != 0) {
+        *done_of(reader, reader->completed) = 0;
+        reader->completed++;
+    }
+}
+
+/* Whoever sleeps until there is room looks again, when it sees this turn. */
+static void turn(struct smew__lane_reader *reader)
+{
+    reader->turn++;
+    /* Release pairs with writer_turn: who sees the turn sees what came before it. */
+    atomic_store_explicit(&reader->memory->cursors->turn, reader->turn, memory_order_release);
+}
+
+bool smew__lane_reader_publish(struct smew__lane_reader *reader)
+{
+    struct smew__cursors *cursors = reader->memory->cursors;
+    bool special = reader->specials != reader->told;
+    uint32_t waiting;
+
+    if (reader->completed == reader->published && !special)
+        return false;
+    reader->published = reader->completed;
+    reader->told = reader->specials;
+    /* Relaxed: for people, and nothing follows from it. */
+    atomic_store_explicit(&cursors->received, reader->next_number, memory_order_relaxed);
+    /* Release pairs with collect 1: what these records lay in is not read any more, and who sees
+       this sees their answers counted. */
+    atomic_store_explicit(&cursors->completed, reader->completed, memory_order_release);
+    turn(reader);
+    /* Pairs with the fences of writer_wait and writer_watch: one of both sides sees the other. */
+    atomic_thread_fence(memory_order_seq_cst);
+    waiting = atomic_load_explicit(&reader->memory->header->waiting, memory_order_relaxed);
+    if (waiting >= SMEW__WAITING_THREAD)
+        smew__futex_wake(&cursors->turn);
+    return special || (waiting & SMEW__WAITING_BELL) != 0;
+}
+
+bool smew__lane_reader_arm(struct smew__lane_reader *reader)
+{
+    if (++reader->sleeps == 0) /* 0 says that it is awake */
+        reader->sleeps = 1;
+    /* Relaxed: the fence orders it before the look, and pairs with the fence of must_ring. */
+    atomic_store_explicit(&reader->memory->cursors->armed, reader->sleeps, memory_order_relaxed);
+    atomic_thread_fence(memory_order_seq_cst);
+    return smew__lane_reader_ready(reader);
+}
+
+void smew__lane_reader_disarm(struct smew__lane_reader *reader)
+{
+    /* Relaxed: seen late, it costs a bell. */
+    atomic_store_explicit(&reader->memory->cursors->armed, 0, memory_order_relaxed);
+}
+
+void smew__lane_reader_close(struct smew__lane_reader *reader, enum smew__lane_state state)
+{
+    struct smew__cursors *cursors = reader->memory->cursors;
+
+    reader->quarantined = true;
+    /* Relaxed: made visible by the turn, to who waits; seen late by others, it costs a record that
+       is sent again. */
+    atomic_store_explicit(&cursors->state, state, memory_order_relaxed);
+    turn(reader);
+    smew__futex_wake(&cursors->turn);
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The producer's side of a lane, writer.h: publishing, and what is still in flight.
+ *
+ * Happy path: room, the body in place, commit; now and then a look at how far the consumer is
+ * (writer_answer.c).
+ *
+ * Failure modes: no room; a consumer that has left, or lies; and damage to what is in flight, which
+ * shows when that is to be sent again.
+ */
+#include "bus/shm/writer.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/crc32c/crc32c.h"
+#include "bus/shm/ring.h"
+
+enum { HEADER = sizeof(struct smew__record_header), WORD = SMEW__RECORD_WORD };
+
+enum smew_status smew__lane_writer_init(struct smew__lane_writer *writer,
+                                        struct smew__lane_memory *memory)
+{
+    struct smew__flight *flights = smew__calloc((size_t)memory->window, sizeof *flights);
+
+    if (flights == NULL)
+        return SMEW_NO_MEMORY;
+    *writer = (struct smew__lane_writer){
+        .memory = memory,
+        .flights = flights,
+        .head_number = memory->first_number,
+        .head_position = memory->first_position,
+        .tail_number = memory->first_number,
+        .tail_position = memory->first_position,
+    };
+    return SMEW_OK;
+}
+
+void smew__lane_writer_fini(struct smew__lane_writer *writer)
+{
+    smew__free(writer->flights);
+    writer->flights = NULL;
+}
+
+uint64_t smew__lane_writer_body_max(const struct smew__lane_writer *writer)
+{
+    return smew__ring_record_max(writer->memory) - HEADER;
+}
+
+/* ---- publishing ---------------------------------------------------------------------- */
+
+static bool is_open(const struct smew__lane_writer *writer)
+{
+    /* Relaxed: seen late, it costs a record that is sent again. */
+    return !writer->broken && !writer->ended &&
+           atomic_load_explicit(&writer->memory->cursors->state, memory_order_relaxed) ==
+               SMEW__LANE_OPEN;
+}
+
+/* W2 and W3. */
+static bool fits(const struct smew__lane_writer *writer, uint64_t size)
+{
+    return writer->head_number - writer->tail_number < writer->memory->window &&
+           writer->head_position + size + HEADER - writer->tail_position <=
+               writer->memory->ring_bytes;
+}
+
+enum smew_status smew__lane_writer_reserve(struct smew__lane_writer *writer, uint64_t body_size,
+                                           uint8_t **record)
+{
+    uint64_t size;
+
+    if (!is_open(writer))
+        return SMEW_CLOSED;
+    if (writer->reserved != 0)
+        return SMEW_BUSY;
+    if (body_size > smew__lane_writer_body_max(writer))
+        return SMEW_TOO_BIG;
+    size = HEADER + smew__ring_padded(body_size);
+    if (!fits(writer, size))
+        return SMEW_FULL;
+    writer->reserved = size;
+    *record = smew__ring_at(writer->memory, writer->head_position);
+    return SMEW_OK;
+}
+
+/* Publish 1 to 4. */
+static void publish(struct smew__lane_writer *writer, const struct smew__record_header *header,
+                    uint64_t size)
+{
+    const struct smew__lane_memory *memory = writer->memory;
+    uint64_t position = writer->head_position;
+
+    memcpy(smew__ring_at(memory, position) + WORD, (const uint8_t *)header + WORD, HEADER - WORD);
+    /* Relaxed: made visible by the next line. */
+    atomic_store_explicit(smew__ring_word(memory, position + size), 0, memory_order_relaxed);
+    /* Release pairs with reader_next 1: who sees the word sees the record, and the empty word. */
+    atomic_store_explicit(smew__ring_word(memory, position), header->commit, memory_order_release);
+    writer->head_number++;
+    writer->head_position += size;
+    /* Release pairs with reader_next 3: who sees the head sees the commit words before it. */
+    atomic_store_explicit(&memory->header->head,
+                          smew__head_pack(writer->head_number, writer->head_position),
+                          memory_order_release);
+}
+
+static struct smew__flight *flight_of(const struct smew__lane_writer *writer, uint64_t number)
+{
+    return &writer->flights[number & (writer->memory->window - 1)];
+}
+
+uint64_t smew__lane_writer_commit(struct smew__lane_writer *writer,
+                                  const struct smew__record_header *header)
+{
+    struct smew__record_header sealed = *header;
+    uint64_t number = writer->head_number;
+    uint64_t size = smew__record_size(header);
+
+    assert(size <= writer->reserved);
+    sealed.commit = smew__record_commit(number, writer->memory->salt);
+    sealed.header_crc = smew__record_header_crc(&sealed);
+    *flight_of(writer, number) = (struct smew__flight){.position = writer->head_position};
+    writer->reserved = 0;
+    publish(writer, &sealed, size);
+    return number;
+}
+
+void smew__lane_writer_abort(struct smew__lane_writer *writer)
+{
+    writer->reserved = 0;
+}
+
+bool smew__lane_writer_must_ring(struct smew__lane_writer *writer)
+{
+    uint32_t armed;
+
+    /* Pairs with the fence of reader_arm: one of both sides sees the other. */
+    atomic_thread_fence(memory_order_seq_cst);
+    armed = atomic_load_explicit(&writer->memory->cursors->armed, memory_order_relaxed);
+    if (armed == 0 || armed == writer->rung)
+        return false;
+    writer->rung = armed;
+    return true;
+}
+
+void smew__lane_writer_end(struct smew__lane_writer *writer)
+{
+    struct smew__ring_header *header = writer->memory->header;
+
+    writer->reserved = 0;
+    writer->ended = true;
+    /* Once more, in case somebody damaged it: no publish will put it right. */
+    atomic_store_explicit(&header->head,
+                          smew__head_pack(writer->head_number, writer->head_position),
+                          memory_order_release);
+    /* Release pairs with reader_next 3: who sees the end sees all that was committed. */
+    atomic_store_explicit(&header->ended, 1, memory_order_release);
+}
+
+/* ---- in flight ----------------------------------------------------------------------- */
+
+static bool is_in_flight(const struct smew__lane_writer *writer, uint64_t number)
+{
+    return number - writer->tail_number < writer->head_number - writer->tail_number;
+}
+
+bool smew__lane_writer_settled(const struct smew__lane_writer *writer, uint64_t number)
+{
+    if (is_in_flight(writer, number))
+        return flight_of(writer, number)->answered;
+    return (int64_t)(number - writer->tail_number) < 0;
+}
+
+bool smew__lane_writer_idle(const struct smew__lane_writer *writer)
+{
+    return writer->head_number == writer->tail_number;
+}
+
+/* Where a record in flight ends. */
+static uint64_t end_of(const struct smew__lane_writer *writer, uint64_t number)
+{
+    return number + 1 == writer->head_number ? writer->head_position
+                                             : flight_of(writer, number + 1)->position;
+}
+
+enum smew_status smew__lane_writer_read(const struct smew__lane_writer *writer, uint64_t number,
+                                        struct smew__record_header *header, const uint8_t **body)
+{
+    const struct smew__lane_memory *memory = writer->memory;
+    uint64_t commit = smew__record_commit(number, memory->salt);
+    struct smew__record_header copy;
+    uint64_t position;
+    uint64_t size;
+
+    if (!is_in_flight(writer, number))
+        return SMEW_NOT_FOUND;
+    position = flight_of(writer, number)->position;
+    size = end_of(writer, number) - position;
+    /* Relaxed: this side stored it. */
+    if (atomic_load_explicit(smew__ring_word(memory, position), memory_order_relaxed) != commit ||
+        !smew__ring_header(memory, position, commit, &copy) || smew__record_size(&copy) != size)
+        return SMEW_CORRUPT;
+    *body = smew__ring_at(memory, position) + HEADER;
+    if (smew__crc32c(0, *body, (size_t)(size - HEADER)) != copy.body_crc)
+        return SMEW_CORRUPT;
+    *header = copy;
+    return SMEW_OK;
+}
+
+enum smew_status smew__lane_writer_unanswered(const struct smew__lane_writer *writer,
+                                              uint64_t *number, struct smew__record_header *header,
+                                              const uint8_t **body)
+{
+    if (!is_in_flight(writer, *number) && *number != writer->head_number)
+        *number = writer->tail_number; /* what was before has its answer */
+    while (*number != writer->head_number && flight_of(writer, *number)->answered)
+        ++*number;
+    return smew__lane_writer_read(writer, *number, header, body);
+}
