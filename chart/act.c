@@ -3,9 +3,9 @@
 /*
  * Running actions and asking guards.
  *
- * An action that cannot be done for want of memory or beyond a limit is remembered as the call's
- * failure; the actions after it in the same microstep still run, and then the machine stops.
- * A send to another machine that the host refuses becomes the event error.communication.
+ * What others would notice is only noted here, as an effect.  An action that cannot be done (no
+ * memory, a limit, nobody to send to) is the macrostep's failure: no further action runs, and
+ * the machine stops.  A send that the host refuses later becomes the event error.communication.
  */
 
 #include "chart/machine.h"
@@ -17,7 +17,7 @@ static struct smew_call call_of(struct smew_machine *machine, const struct smew_
     return (struct smew_call){.machine = machine,
                               .event = &machine->event->event,
                               .params = params,
-                              .user = machine->host.user};
+                              .user = machine->family->host.user};
 }
 
 /* ---- guards -------------------------------------------------------------------------- */
@@ -65,10 +65,11 @@ bool smew__guard_holds(struct smew_machine *machine, uint32_t number)
 /* ---- sending ------------------------------------------------------------------------- */
 
 /* Its payload says to whom and why: {"target":"valve-3","status":"NO_MACHINE"}. */
-static void raise_refused(struct smew_machine *machine, const char *target, enum smew_status status)
+void smew__raise_refused(struct smew_machine *machine, const char *target, enum smew_status status)
 {
     char payload[2 * SMEW_ID_MAX];
     struct smew__text text = smew__text_into(payload, sizeof payload);
+    struct smew_event event = {.type = "error.communication", .content = SMEW_CONTENT_JSON};
 
     smew__text_string(&text, "{\"status\":\"");
     smew__text_string(&text, smew_status_name(status));
@@ -78,30 +79,48 @@ static void raise_refused(struct smew_machine *machine, const char *target, enum
         smew__text_json(&text, target);
     }
     smew__text_string(&text, "}");
-    struct smew__message *message =
-        smew__message_copy(machine->chart, "error.communication", payload);
+    event.payload = payload;
+    event.payload_size = text.length;
+    struct smew__message *message = smew__message_copy(machine->chart, &event);
     smew__machine_fail(machine,
-                       message ? smew__queue_put(&machine->internal, message) : SMEW_NO_MEMORY);
+                       message ? smew__queue_put(&machine->internal, message, message->event_id)
+                               : SMEW_NO_MEMORY);
 }
 
-void smew__deliver(struct smew_machine *machine, const char *target,
-                   const struct smew__message *message)
+/* A child of that name, else a machine on the bus.  False: there is nobody. */
+static bool find_named(struct smew_machine *machine, const struct smew__action *action,
+                       struct smew__target *target)
 {
-    if (!target || strcmp(target, machine->id) == 0) {
-        smew__machine_fail(machine, smew__queue_put(&machine->external, message));
-        return;
+    const struct smew__child *child = smew__child_named(machine, action->target);
+
+    if (child) {
+        *target = (struct smew__target){.to = SMEW__TO_CHILD, .child = child->serial};
+        return true;
     }
-    if (!machine->host.send_to)
-        return;
-    enum smew_status status =
-        machine->host.send_to(machine, target, &message->event, machine->host.owner);
-    if (status != SMEW_OK)
-        raise_refused(machine, target, status);
+    if (action->to == SMEW__TO_CHILD)
+        return false;
+    if (!machine->parent && strcmp(action->target, machine->id) == 0)
+        target->to = SMEW__TO_SELF;
+    return target->to == SMEW__TO_SELF || machine->family->host.send_to;
+}
+
+static bool find_target(struct smew_machine *machine, const struct smew__action *action,
+                        struct smew__target *target)
+{
+    *target = (struct smew__target){.to = action->to, .name = action->target};
+    if (action->kind == SMEW__ACTION_RAISE)
+        target->to = SMEW__TO_SELF;
+    else if (action->to == SMEW__TO_PARENT)
+        return machine->parent != NULL;
+    else if (action->to != SMEW__TO_SELF)
+        return find_named(machine, action, target);
+    return true;
 }
 
 /* Saturates: a delay of the program's may be anything. */
 static uint64_t due_of(struct smew_machine *machine, const struct smew__delay *delay)
 {
+    uint64_t now_ns = machine->family->now_ns;
     uint64_t ns = delay->ns;
 
     if (delay->named) {
@@ -110,27 +129,28 @@ static uint64_t due_of(struct smew_machine *machine, const struct smew__delay *d
 
         ns = ms > SMEW__DELAY_MAX_MS ? SMEW__DELAY_MAX_MS * UINT64_C(1000000) : ms * 1000000;
     }
-    return ns > UINT64_MAX - 1 - machine->now_ns ? UINT64_MAX - 1 : machine->now_ns + ns;
-}
-
-static void send_later(struct smew_machine *machine, const struct smew__action *action)
-{
-    struct smew__timer timer = {.due_ns = due_of(machine, &action->delay),
-                                .message = action->message,
-                                .target = action->target,
-                                .send_id = action->send_id};
-
-    smew__machine_fail(machine, smew__timers_put(&machine->timers, timer));
+    return ns > UINT64_MAX - 1 - now_ns ? UINT64_MAX - 1 : now_ns + ns;
 }
 
 static void raise_or_send(struct smew_machine *machine, const struct smew__action *action)
 {
-    if (action->delay.delayed)
-        send_later(machine, action);
-    else if (action->kind == SMEW__ACTION_RAISE)
-        smew__machine_fail(machine, smew__queue_put(&machine->internal, action->message));
-    else
-        smew__deliver(machine, action->target, action->message);
+    struct smew__effect effect = {
+        .kind = SMEW__EFFECT_SEND, .message = action->message, .send_id = action->send_id};
+
+    if (action->kind == SMEW__ACTION_RAISE && !action->delay.delayed) {
+        smew__machine_fail(machine, smew__queue_put(&machine->internal, action->message,
+                                                    action->message->event_id));
+        return;
+    }
+    if (!find_target(machine, action, &effect.target)) {
+        smew__machine_fail(machine, SMEW_NO_MACHINE);
+        return;
+    }
+    if (action->delay.delayed) {
+        effect.kind = SMEW__EFFECT_SEND_LATER;
+        effect.due_ns = due_of(machine, &action->delay);
+    }
+    smew__effects_put(machine, &effect);
 }
 
 /* ---- the others ---------------------------------------------------------------------- */
@@ -171,22 +191,52 @@ static void log_text(struct smew_machine *machine, const struct smew_value *argu
 {
     char line[512];
     struct smew__text text = smew__text_into(line, sizeof line);
+    const struct smew_machine_host *host = &machine->family->host;
 
-    if (!machine->host.log)
+    if (!host->log)
         return;
     write_log(arguments, &text);
-    machine->host.log(machine, line, machine->host.owner);
+    host->log(machine, line, host->owner);
+}
+
+static void put_effect(struct smew_machine *machine, enum smew__effect_kind kind,
+                       const struct smew__action *action)
+{
+    smew__effects_put(machine, &(struct smew__effect){.kind = kind,
+                                                      .message = action->message,
+                                                      .send_id = action->send_id});
+}
+
+void smew__call_action(struct smew_machine *machine, const struct smew__action *action,
+                       const struct smew_event *event)
+{
+    struct smew_call call = {.machine = machine,
+                             .event = event,
+                             .params = action->value,
+                             .user = machine->family->host.user};
+
+    if (action->run)
+        action->run(&call);
+}
+
+/* Effects of a machine's start wait for it; an event that is not the chart's would be gone then. */
+static void call(struct smew_machine *machine, const struct smew__action *action)
+{
+    if (action->late && !machine->open && !machine->event->owned)
+        smew__effects_put(machine, &(struct smew__effect){.kind = SMEW__EFFECT_CALL,
+                                                          .action = action,
+                                                          .message = machine->event});
+    else
+        smew__call_action(machine, action, &machine->event->event);
 }
 
 static void run(struct smew_machine *machine, const struct smew__action *action)
 {
-    struct smew_call call;
+    const struct smew__child *child;
 
     switch (action->kind) {
     case SMEW__ACTION_CALL:
-        call = call_of(machine, action->value);
-        if (action->run)
-            action->run(&call);
+        call(machine, action);
         break;
     case SMEW__ACTION_ASSIGN:
         assign(machine, action->value);
@@ -196,20 +246,27 @@ static void run(struct smew_machine *machine, const struct smew__action *action)
         raise_or_send(machine, action);
         break;
     case SMEW__ACTION_CANCEL:
-        smew__timers_cancel(&machine->timers, action->send_id);
+        put_effect(machine, SMEW__EFFECT_CANCEL, action);
         break;
     case SMEW__ACTION_LOG:
         log_text(machine, action->value);
         break;
     case SMEW__ACTION_EMIT:
-        if (machine->host.emit)
-            machine->host.emit(machine, &action->message->event, machine->host.owner);
+        put_effect(machine, SMEW__EFFECT_EMIT, action);
+        break;
+    case SMEW__ACTION_SPAWN:
+        child = smew__child_add(machine, action->invoke);
+        if (child)
+            smew__child_start_later(machine, child->id);
+        break;
+    case SMEW__ACTION_STOP:
+        smew__child_remove(machine, action->target);
         break;
     }
 }
 
 void smew__run_actions(struct smew_machine *machine, struct smew__run actions)
 {
-    for (uint32_t i = 0; i < actions.count; i++)
+    for (uint32_t i = 0; i < actions.count && machine->failure == SMEW_OK; i++)
         run(machine, &machine->chart->actions[actions.first + i]);
 }

@@ -30,6 +30,10 @@ struct smew_chart *smew__chart_create(void)
 
 static void destroy(struct smew_chart *chart)
 {
+    for (uint32_t i = 0; i < chart->actor_count; i++)
+        smew_chart_unref(chart->actors[i].chart);
+    smew__free(chart->actors);
+    smew__free(chart->invokes);
     smew__free(chart->states);
     smew__free(chart->transitions);
     smew__free(chart->rows);
@@ -78,6 +82,21 @@ struct smew_chart_info smew_chart_info(const struct smew_chart *chart)
 const char *smew_chart_event(const struct smew_chart *chart, size_t index)
 {
     return index < chart->event_name_count ? chart->event_names[index] : NULL;
+}
+
+bool smew_chart_state(const struct smew_chart *chart, size_t index, struct smew_state *state)
+{
+    if (index >= chart->state_count)
+        return false;
+    const struct smew__state *it = &chart->states[index];
+    *state = (struct smew_state){.id = it->id,
+                                 .key = it->key,
+                                 .kind = (enum smew_state_kind)it->kind,
+                                 .parent = index > 0 ? it->parent : SMEW_NO_STATE,
+                                 .end = it->end,
+                                 .tags = it->tags,
+                                 .meta = it->meta};
+    return true;
 }
 
 static uint32_t prefix_entry(const struct smew_chart *chart, const char *name, size_t size,

@@ -36,6 +36,7 @@ enum {
     SMEW__STATES_MAX = UINT16_MAX - 1, /* so that ids fit 16 bits */
     SMEW__DEPTH_MAX = 256,          /* of states, of values, of guards: what recurses is bounded */
     SMEW__DELAY_MAX_MS = INT32_MAX, /* as setTimeout's, 24.8 days */
+    SMEW__HEIGHT_MAX = 16,          /* generations of machines: their calls nest */
     SMEW__ITERATIONS_MAX = 10000    /* of one event; a chart may say less or more (maxIterations) */
 };
 #define SMEW__NONE UINT32_MAX
@@ -79,6 +80,7 @@ struct smew__state {
     struct smew__run rows;      /* event rows, sorted by event */
     struct smew__run defaults;  /* targets of a history state without memory */
     struct smew__run histories; /* its history children, in `histories` */
+    struct smew__run invokes;   /* children that live while the state is active, in `invokes` */
     /* Compound and parallel: xstate.done.state.ID.  Final: its parent's, with this output. */
     const struct smew__message *done;
     const struct smew_value *output;
@@ -125,6 +127,29 @@ enum smew__action_kind {
     SMEW__ACTION_CANCEL,
     SMEW__ACTION_LOG,
     SMEW__ACTION_EMIT,
+    SMEW__ACTION_SPAWN,
+    SMEW__ACTION_STOP,
+};
+
+/* Who gets an event. */
+enum smew__to {
+    SMEW__TO_SELF,
+    SMEW__TO_PARENT,
+    SMEW__TO_NAMED, /* a child of that id, else a machine on the bus */
+    SMEW__TO_CHILD, /* only a child */
+};
+
+/* What an invoke or a spawn starts: one name of the behaviour. */
+struct smew__actor {
+    const char *name;
+    struct smew_chart *chart;          /* a machine: the chart holds a reference */
+    struct smew_named_service service; /* else; its functions may be NULL */
+};
+
+struct smew__invoke {
+    const char *id;
+    uint32_t actor;
+    const struct smew_value *input;
 };
 
 /* When a raised or sent event is due. */
@@ -137,10 +162,13 @@ struct smew__delay {
 struct smew__action {
     enum smew__action_kind kind;
     smew_action_fn run;                  /* CALL; NULL does nothing */
+    bool late;                           /* CALL: one of the behaviour's effects */
     const struct smew_value *value;      /* CALL: params; ASSIGN: members; LOG: arguments */
     const struct smew__message *message; /* RAISE, SEND, EMIT */
-    const char *target;                  /* SEND; NULL: the machine itself */
+    enum smew__to to;                    /* SEND */
+    const char *target;                  /* SEND: TO_NAMED's id; STOP: the child's */
     const char *send_id;                 /* RAISE, SEND, CANCEL: interned, or NULL */
+    uint32_t invoke;                     /* SPAWN: place in `invokes` */
     struct smew__delay delay;
 };
 
@@ -171,6 +199,12 @@ struct smew_chart {
     struct smew__guard *guards;
     uint32_t *operands; /* guards' operands: numbers of guards */
     struct smew__action *actions;
+    uint32_t action_count;
+    struct smew__invoke *invokes;
+    uint32_t invoke_count;
+    struct smew__actor *actors;
+    uint32_t actor_count;
+    uint32_t height; /* generations of machines below: 0 without child machines */
     struct smew__event_entry **events;
     uint32_t event_count;
     const char **event_names; /* sorted, without wildcards */

@@ -16,17 +16,30 @@ static const struct smew_value null_value = {.type = SMEW_VALUE_NULL};
 
 /* ---- values of a machine ------------------------------------------------------------- */
 
-/* Frees a machine's value; a chart's, and NULL, are fine.  None nests: actions set plain values. */
+static void drop_member(struct smew__member *member);
+
+/* Recursive: whoever makes a value bounds how deep it nests. */
 static void release(struct smew_value *value)
 {
+    bool nests = value && (value->type == SMEW_VALUE_ARRAY || value->type == SMEW_VALUE_OBJECT);
+
     if (!value || value->owners == 0)
         return;
     if (value->type == SMEW_VALUE_STRING)
         smew__free((void *)(uintptr_t)value->as.text);
+    for (uint32_t i = 0; nests && i < value->count; i++)
+        drop_member(&value->as.members[i]);
+    if (nests)
+        smew__free(value->as.members);
     smew__free(value);
 }
 
-static struct smew_value *make(enum smew_value_type type)
+void smew__value_release(struct smew_value *value)
+{
+    release(value);
+}
+
+struct smew_value *smew__value_new(enum smew_value_type type)
 {
     struct smew_value *value = smew__calloc(1, sizeof *value);
 
@@ -46,16 +59,6 @@ static void drop_member(struct smew__member *member)
         smew__free((void *)(uintptr_t)member->key);
 }
 
-static void drop_object(struct smew_value *object)
-{
-    if (!object || object->owners == 0)
-        return;
-    for (uint32_t i = 0; i < object->count; i++)
-        drop_member(&object->as.members[i]);
-    smew__free(object->as.members);
-    smew__free(object);
-}
-
 void smew__context_init(struct smew__context *context, const struct smew_value *object)
 {
     *context = (struct smew__context){.object = (struct smew_value *)(uintptr_t)object};
@@ -65,7 +68,7 @@ void smew__context_fini(struct smew__context *context)
 {
     smew__context_commit(context);
     smew__free(context->undo);
-    drop_object(context->object);
+    release(context->object);
     *context = (struct smew__context){0};
 }
 
@@ -73,6 +76,8 @@ static bool make_room(struct smew_value *object, uint32_t least)
 {
     if (least <= object->capacity)
         return true;
+    if (least < object->capacity * 2)
+        least = object->capacity * 2;
     struct smew__member *members =
         smew__realloc(object->as.members, (size_t)least * sizeof *members);
     if (!members)
@@ -82,11 +87,11 @@ static bool make_room(struct smew_value *object, uint32_t least)
     return true;
 }
 
-/* The machine's own object with what the chart's has: keys and values stay the chart's. */
+/* A machine's own object with what the chart's has: keys and values stay the chart's. */
 static struct smew_value *copy_object(const struct smew_value *from)
 {
     uint32_t count = from && from->type == SMEW_VALUE_OBJECT ? from->count : 0;
-    struct smew_value *copy = make(SMEW_VALUE_OBJECT);
+    struct smew_value *copy = smew__value_new(SMEW_VALUE_OBJECT);
 
     if (!copy || !make_room(copy, count ? count : 1)) {
         smew__free(copy);
@@ -111,16 +116,17 @@ static struct smew_value *own_object(struct smew__context *context)
     return context->object;
 }
 
-static struct smew__member *add_member(struct smew_value *object, const char *key)
+struct smew__member *smew__value_add(struct smew_value *object, const char *key)
 {
     if (!make_room(object, object->count + 1))
         return NULL;
-    char *copy = smew__strdup(key);
-    if (!copy)
+    char *copy = key ? smew__strdup(key) : NULL;
+    if (key && !copy)
         return NULL;
     struct smew__member *member = &object->as.members[object->count++];
-    *member = (struct smew__member){
-        .key = copy, .value = (struct smew_value *)(uintptr_t)&null_value, .key_owned = true};
+    *member = (struct smew__member){.key = copy,
+                                    .value = (struct smew_value *)(uintptr_t)&null_value,
+                                    .key_owned = key != NULL};
     return member;
 }
 
@@ -219,7 +225,7 @@ static enum smew_status store(struct smew__context *context, const char *key,
     struct smew__member *member = object ? smew__value_member(object, key) : NULL;
 
     if (object && !member)
-        member = add_member(object, key);
+        member = smew__value_add(object, key);
     if (!member) {
         release(value);
         return SMEW_NO_MEMORY;
@@ -262,7 +268,7 @@ enum smew_status smew__context_set_number(struct smew__context *context, const c
         value->as.number = number;
         return SMEW_OK;
     }
-    value = make(SMEW_VALUE_NUMBER);
+    value = smew__value_new(SMEW_VALUE_NUMBER);
     if (value)
         value->as.number = number;
     return store(context, key, value);
@@ -271,7 +277,7 @@ enum smew_status smew__context_set_number(struct smew__context *context, const c
 enum smew_status smew__context_set_text(struct smew__context *context, const char *key,
                                         const char *text)
 {
-    struct smew_value *value = make(SMEW_VALUE_STRING);
+    struct smew_value *value = smew__value_new(SMEW_VALUE_STRING);
 
     if (!value)
         return SMEW_NO_MEMORY;
@@ -291,7 +297,7 @@ enum smew_status smew__context_set_bool(struct smew__context *context, const cha
         value->as.truth = truth;
         return SMEW_OK;
     }
-    value = make(SMEW_VALUE_BOOL);
+    value = smew__value_new(SMEW_VALUE_BOOL);
     if (value)
         value->as.truth = truth;
     return store(context, key, value);

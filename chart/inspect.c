@@ -2,7 +2,7 @@
 
 /*
  * The configuration for people and for programs: dotted paths of the active leaves, XState's
- * state value as JSON, and whether a path is active.
+ * state value as JSON, and what single states, paths and tags say.
  */
 
 #include "chart/machine.h"
@@ -67,6 +67,41 @@ bool smew_machine_in(const struct smew_machine *machine, const char *path)
     uint16_t state = path ? smew__chart_path(machine->chart, 0, path) : SMEW__NO_STATE;
 
     return state != SMEW__NO_STATE && smew__set_has(machine->active, state);
+}
+
+/* ---- single states ------------------------------------------------------------------- */
+
+bool smew_machine_active(const struct smew_machine *machine, size_t state)
+{
+    return state < machine->chart->state_count && smew__set_has(machine->active, (uint32_t)state);
+}
+
+bool smew_machine_remembers(const struct smew_machine *machine, size_t history, size_t state)
+{
+    const struct smew_chart *chart = machine->chart;
+
+    return history < chart->state_count && state < chart->state_count &&
+           chart->states[history].kind == SMEW__HISTORY &&
+           smew__set_has(smew__remembered(machine, &chart->states[history]), (uint32_t)state);
+}
+
+static bool holds_tag(const struct smew_value *tags, const char *tag)
+{
+    for (size_t i = 0; i < smew_value_count(tags); i++)
+        if (strcmp(smew_value_string(smew_value_at(tags, i), ""), tag) == 0)
+            return true;
+    return false;
+}
+
+bool smew_machine_has_tag(const struct smew_machine *machine, const char *tag)
+{
+    size_t words = smew__words(machine);
+
+    for (uint32_t at = smew__set_next(machine->active, words, 0); tag && at != SMEW__SET_END;
+         at = smew__set_next(machine->active, words, at + 1))
+        if (holds_tag(machine->chart->states[at].tags, tag))
+            return true;
+    return false;
 }
 
 /* ---- XState's state value ------------------------------------------------------------ */

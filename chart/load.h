@@ -10,6 +10,7 @@
  *     load_behavior.c     pass 2: what each state does, and its events and transitions
  *     load_actions.c      actions, by name and built in
  *     load_guards.c       guards
+ *     load_invoke.c       services and machines that are invoked or spawned
  *     load_events.c       event names and messages
  *     load_values.c       literals
  *     load_targets.c      what a target, a path or an id refers to
@@ -61,6 +62,8 @@ struct smew__loader {
     struct smew__buffer guards;
     struct smew__buffer operands;
     struct smew__buffer actions;
+    struct smew__buffer invokes;
+    struct smew__buffer actors;
     struct smew__buffer events;
     enum smew_status status;
     struct smew_error *error;
@@ -126,6 +129,20 @@ bool smew__delay_of_name(struct smew__loader *loader, struct smew__json where, c
                          struct smew__delay *delay);
 bool smew__delay_of_number(struct smew__loader *loader, struct smew__json where, double ms,
                            struct smew__delay *delay);
+
+/* A state's invokes; what follows from their ends, as rows of the state (load_invoke.c). */
+bool smew__load_invokes(struct smew__loader *loader, uint16_t state, struct smew__json json);
+bool smew__load_invoke_rows(struct smew__loader *loader, uint16_t state, struct smew__json json);
+bool smew__load_spawn(struct smew__loader *loader, struct smew__json json,
+                      struct smew__action *action);
+bool smew__load_stop(struct smew__loader *loader, struct smew__json json,
+                     struct smew__action *action);
+/*
+ * The candidates for an event that is not written under `on`, in the place of those that are
+ * (load_behavior.c).  The state's rows are the last ones and begin at its `rows.first`.
+ */
+bool smew__load_row(struct smew__loader *loader, uint16_t state, const char *event,
+                    struct smew__json json);
 
 /* A literal; `depth` counts from 0. */
 bool smew__load_value(struct smew__loader *loader, struct smew__json json, unsigned depth,

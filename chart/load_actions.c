@@ -8,9 +8,11 @@
  *     {"type": "@xstate.raise", "event": E, "delay": D, "id": ID}
  *     {"type": "@xstate.sendTo", "to": T, "event": E, "delay": D, "id": ID}
  *     {"type": "@xstate.cancel", "id": ID}       {"type": "@xstate.emit", "event": E}
+ *     {"type": "@xstate.spawnChild", …}          {"type": "@xstate.stopChild", "id": ID}
  *
- * E is {"type": NAME, …}: the other members are the event's payload, as JSON.  T is "#_self" or a
- * machine's id on the bus.  D is a number of milliseconds or the name of a delay.
+ * E is {"type": NAME, …}: the other members are the event's payload, as JSON.  T is "#_self",
+ * "#_parent", a child's id (with "#_" before it: only a child's), or a machine's id on the bus.  D
+ * is a number of milliseconds or the name of a delay.
  */
 
 #include "chart/load.h"
@@ -130,11 +132,13 @@ static bool load_send_to(struct smew__loader *loader, struct smew__json json,
         return smew__refuse(loader, SMEW_SYNTAX, json, "@xstate.sendTo needs \"to\"");
     if (!smew__name_of(loader, to, "the target of @xstate.sendTo", &target))
         return false;
-    if (strcmp(target, "#_parent") == 0)
-        return smew__refuse(loader, SMEW_UNSUPPORTED, to,
-                            "sending to a parent needs invoked machines, which smew does not "
-                            "have yet");
-    if (strcmp(target, "#_self") != 0 && strcmp(target, "#_internal") != 0) {
+    if (strcmp(target, "#_self") == 0 || strcmp(target, "#_internal") == 0) {
+        action->to = SMEW__TO_SELF;
+    } else if (strcmp(target, "#_parent") == 0) {
+        action->to = SMEW__TO_PARENT;
+    } else {
+        action->to = strncmp(target, "#_", 2) == 0 ? SMEW__TO_CHILD : SMEW__TO_NAMED;
+        target += action->to == SMEW__TO_CHILD ? 2 : 0;
         action->target = smew__intern(loader, target, strlen(target));
         if (!action->target)
             return false;
@@ -180,15 +184,6 @@ static bool load_emit(struct smew__loader *loader, struct smew__json json,
     return load_event_literal(loader, json, &action->message);
 }
 
-static bool load_later(struct smew__loader *loader, struct smew__json json,
-                       struct smew__action *action)
-{
-    (void)action;
-    return smew__refuse(loader, SMEW_UNSUPPORTED, json,
-                        "%s needs child machines, which smew does not have yet",
-                        json_string_value(smew__member(loader, json, "type").value));
-}
-
 struct built_in {
     const char *type;
     bool (*load)(struct smew__loader *loader, struct smew__json json, struct smew__action *action);
@@ -203,6 +198,8 @@ static const char *const log_members[] = {"type", "args", NULL};
 static const char *const emit_members[] = {"type", "event", NULL};
 static const char *const child_members[] = {"type", "src", "id", "input", "systemId", NULL};
 
+static const char *const stop_members[] = {"type", "id", NULL};
+
 static const struct built_in built_ins[] = {
     {"@xstate.raise", load_raise, raise_members},
     {"@xstate.sendTo", load_send_to, send_members},
@@ -210,8 +207,8 @@ static const struct built_in built_ins[] = {
     {"@xstate.assign", load_assign, assign_members},
     {"@xstate.log", load_log, log_members},
     {"@xstate.emit", load_emit, emit_members},
-    {"@xstate.spawnChild", load_later, child_members},
-    {"@xstate.stopChild", load_later, child_members},
+    {"@xstate.spawnChild", smew__load_spawn, child_members},
+    {"@xstate.stopChild", smew__load_stop, stop_members},
 };
 
 /* ---- by name ------------------------------------------------------------------------- */
@@ -224,6 +221,8 @@ static bool missing_action(struct smew__loader *loader, struct smew__json where,
     smew__suggest_init(&near, name);
     for (size_t i = 0; i < behavior->action_count; i++)
         smew__suggest_offer(&near, behavior->actions[i].name);
+    for (size_t i = 0; i < behavior->effect_count; i++)
+        smew__suggest_offer(&near, behavior->effects[i].name);
     for (size_t i = 0; i < sizeof built_ins / sizeof *built_ins; i++)
         smew__suggest_offer(&near, built_ins[i].type);
     return smew__missing(loader, where, "action", &near);
@@ -238,6 +237,11 @@ static bool load_named(struct smew__loader *loader, struct smew__json where, con
     for (size_t i = 0; i < behavior->action_count && !action.run; i++)
         if (strcmp(behavior->actions[i].name, name) == 0)
             action.run = behavior->actions[i].run;
+    for (size_t i = 0; i < behavior->effect_count && !action.run; i++)
+        if (strcmp(behavior->effects[i].name, name) == 0) {
+            action.run = behavior->effects[i].run;
+            action.late = true;
+        }
     if (!action.run && !missing_action(loader, where, name))
         return false;
     if (params.value && !smew__load_value(loader, params, 0, &action.value))

@@ -158,23 +158,17 @@ static bool load_on(struct smew__loader *loader, uint16_t state, struct smew__js
     return fine;
 }
 
-/* Like a key of the same name under `on`, and in its place where there is one. */
-static bool load_on_done(struct smew__loader *loader, uint16_t state, uint32_t first_row)
+bool smew__load_row(struct smew__loader *loader, uint16_t state, const char *name,
+                    struct smew__json json)
 {
-    struct smew__json json =
-        smew__member(loader, SMEW__AT(loader->sources, struct smew__source, state)->json, "onDone");
-    const char *id = smew__loader_state(loader, state)->id;
-    char name[SMEW__NAME_MAX + 32];
     struct smew__run run;
     uint32_t event;
 
-    if (!json.value)
-        return true;
-    (void)snprintf(name, sizeof name, "xstate.done.state.%s", id);
     if (!smew__load_event(loader, name, false, &event) ||
         !load_candidates(loader, state, json, &run))
         return false;
-    for (uint32_t i = first_row; i < SMEW__COUNT(loader->rows, struct smew__row); i++) {
+    for (uint32_t i = smew__loader_state(loader, state)->rows.first;
+         i < SMEW__COUNT(loader->rows, struct smew__row); i++) {
         struct smew__row *row = SMEW__AT(loader->rows, struct smew__row, i);
 
         if (row->event == event) {
@@ -183,6 +177,17 @@ static bool load_on_done(struct smew__loader *loader, uint16_t state, uint32_t f
         }
     }
     return add_row(loader, event, run);
+}
+
+static bool load_on_done(struct smew__loader *loader, uint16_t state, struct smew__json json)
+{
+    char name[SMEW__NAME_MAX + 32];
+
+    if (!json.value)
+        return true;
+    (void)snprintf(name, sizeof name, "xstate.done.state.%s",
+                   smew__loader_state(loader, state)->id);
+    return smew__load_row(loader, state, name, json);
 }
 
 static bool load_always(struct smew__loader *loader, uint16_t state, struct smew__json json)
@@ -365,12 +370,14 @@ static bool load_rows(struct smew__loader *loader, uint16_t state, struct smew__
 {
     uint32_t first = SMEW__COUNT(loader->rows, struct smew__row);
 
+    smew__loader_state(loader, state)->rows.first = first;
     if (!load_on(loader, state, smew__member(loader, json, "on")) ||
-        !load_on_done(loader, state, first) ||
+        !load_on_done(loader, state, smew__member(loader, json, "onDone")) ||
+        !smew__load_invoke_rows(loader, state, smew__member(loader, json, "invoke")) ||
         !each_after(loader, state, smew__member(loader, json, "after"), take_after))
         return false;
-    smew__loader_state(loader, state)->rows =
-        (struct smew__run){first, SMEW__COUNT(loader->rows, struct smew__row) - first};
+    smew__loader_state(loader, state)->rows.count =
+        SMEW__COUNT(loader->rows, struct smew__row) - first;
     return true;
 }
 
@@ -491,13 +498,9 @@ static bool load_history_defaults(struct smew__loader *loader, uint16_t state,
 static bool load_one(struct smew__loader *loader, uint16_t state)
 {
     struct smew__json json = SMEW__AT(loader->sources, struct smew__source, state)->json;
-    struct smew__json invoke = smew__member(loader, json, "invoke");
 
-    if (invoke.value && json_array_size(invoke.value) + json_object_size(invoke.value) > 0)
-        return smew__refuse(loader, SMEW_UNSUPPORTED, smew__key(invoke),
-                            "\"invoke\" needs child machines and services, which smew does "
-                            "not have yet");
-    return load_entry_and_exit(loader, state, json) && load_initial(loader, state, json) &&
+    return smew__load_invokes(loader, state, smew__member(loader, json, "invoke")) &&
+           load_entry_and_exit(loader, state, json) && load_initial(loader, state, json) &&
            load_rows(loader, state, json) &&
            load_always(loader, state, smew__member(loader, json, "always")) &&
            load_history_defaults(loader, state, json) && load_options(loader, state, json) &&

@@ -249,6 +249,8 @@ static void take_arrays(struct smew__loader *loader)
     chart->state_count = state_count(loader);
     chart->transition_count = SMEW__COUNT(loader->transitions, struct smew__transition);
     chart->event_count = SMEW__COUNT(loader->events, struct smew__event_entry *);
+    chart->action_count = SMEW__COUNT(loader->actions, struct smew__action);
+    chart->invoke_count = SMEW__COUNT(loader->invokes, struct smew__invoke);
     chart->output = smew__loader_state(loader, 0)->output;
     chart->states = take(&loader->states);
     chart->transitions = take(&loader->transitions);
@@ -258,6 +260,7 @@ static void take_arrays(struct smew__loader *loader)
     chart->guards = take(&loader->guards);
     chart->operands = take(&loader->operands);
     chart->actions = take(&loader->actions);
+    chart->invokes = take(&loader->invokes);
     chart->events = take(&loader->events);
 }
 

@@ -189,6 +189,16 @@ const char *smew__intern(struct smew__loader *loader, const char *text, size_t s
 
 /* ---- the way in ---------------------------------------------------------------------- */
 
+/* Held charts are the chart's from the beginning, so that one place lets go of them. */
+static void give_actors(struct smew__loader *loader)
+{
+    if (!loader->chart)
+        return;
+    loader->chart->actor_count = SMEW__COUNT(loader->actors, struct smew__actor);
+    loader->chart->actors = (void *)loader->actors.data;
+    smew__buffer_init(&loader->actors);
+}
+
 static void loader_fini(struct smew__loader *loader)
 {
     smew__marks_fini(&loader->marks);
@@ -206,6 +216,7 @@ static void loader_fini(struct smew__loader *loader)
     smew__buffer_fini(&loader->guards);
     smew__buffer_fini(&loader->operands);
     smew__buffer_fini(&loader->actions);
+    smew__buffer_fini(&loader->invokes);
     smew__buffer_fini(&loader->events);
     smew_chart_unref(loader->chart);
 }
@@ -270,7 +281,9 @@ enum smew_status smew_chart_load_json(const char *text, size_t size_bytes, const
         return smew__fail(error, SMEW_TOO_BIG, "%.80s: a chart is at most 16 MiB", loader.name);
     if (behavior) /* one of an older program is shorter */
         memcpy(&known, behavior, behavior->size < sizeof known ? behavior->size : sizeof known);
-    if (load_text(&loader)) {
+    bool loaded = load_text(&loader);
+    give_actors(&loader);
+    if (loaded) {
         *chart = loader.chart;
         loader.chart = NULL;
     }

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Machines: the public functions, and the loop that runs an event to completion.
+ * Machines: the public functions.
  *
- *     the event ──► microstep ──► at rest? ──► its own sends, one by one ──► return
- *                      ▲            │ no
- *                      └────────────┘ an eventless transition, else the next raised event
- *
- * Every public call that runs the machine begins and ends in `begin` and `end`: a callback that
- * calls in again is refused with BUSY, and whatever failed inside stops the machine for good.
+ * Every call that runs a family begins and ends in `begin` and `end`: a callback that calls in
+ * again is refused with BUSY (other than settling a service, which waits its turn), and children
+ * that were removed meanwhile are freed at the end.
  */
 
 #include "chart/machine.h"
@@ -18,9 +15,6 @@
 
 #include "base/alloc.h"
 #include "base/utf8.h"
-
-static const struct smew__message start_message = {.event = {.type = "xstate.init", .payload = ""},
-                                                   .event_id = SMEW__NONE};
 
 static const struct smew_value empty_context = {.type = SMEW_VALUE_OBJECT};
 
@@ -33,11 +27,10 @@ static size_t rest_words(const struct smew_chart *chart)
 }
 
 /* The sets, the selected transitions, the line of leaves and the id, all behind the struct. */
-static void lay_out(struct smew_machine *machine, const char *id, size_t id_size)
+static void lay_out(struct smew_machine *machine, uint64_t *at, const char *id, size_t id_size)
 {
     size_t words = smew__words(machine);
-    uint64_t *at = machine->memory;
-    uint64_t **sets[] = {&machine->before, &machine->exits, &machine->entries, &machine->defaults};
+    uint64_t **sets[] = {&machine->exits, &machine->entries, &machine->defaults};
 
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++, at += words)
         *sets[i] = at;
@@ -50,203 +43,107 @@ static void lay_out(struct smew_machine *machine, const char *id, size_t id_size
     machine->id = memcpy(machine->line + machine->chart->leaf_max, id, id_size);
 }
 
+struct smew_machine *smew__machine_new(struct smew_chart *chart, const char *id,
+                                       struct smew__family *family)
+{
+    size_t id_size = strlen(id) + 1;
+    size_t sets = smew__set_words(chart->state_count) * 3 + rest_words(chart) * 2;
+    size_t own_family = family ? 0 : (sizeof *family + 7) / 8;
+    struct smew_machine *machine = smew__calloc(
+        1, sizeof *machine + (own_family + sets) * sizeof *machine->memory +
+               chart->leaf_max * (sizeof *machine->selected + sizeof *machine->line) + id_size);
+
+    if (!machine)
+        return NULL;
+    machine->chart = smew_chart_ref(chart);
+    smew__context_init(&machine->context, chart->context);
+    machine->illegal = chart->overlapping;
+    machine->family = family ? family : (struct smew__family *)(void *)machine->memory;
+    lay_out(machine, machine->memory + own_family, id, id_size);
+    if (!family)
+        machine->family->root = machine;
+    return machine;
+}
+
 enum smew_status smew_machine_create(struct smew_chart *chart, const char *id,
                                      const struct smew_machine_host *host,
                                      struct smew_machine **machine)
 {
     size_t id_size = id ? strlen(id) + 1 : 0;
+    struct smew_machine *made;
 
     if (!chart || !machine || id_size < 2 || id_size > SMEW_ID_MAX + 1 ||
         (host && host->size < sizeof host->size))
         return SMEW_INVALID;
-    size_t sets = smew__set_words(chart->state_count) * 4 + rest_words(chart) * 2;
-    struct smew_machine *made = smew__calloc(
-        1, sizeof *made + sets * sizeof *made->memory +
-               chart->leaf_max * (sizeof *made->selected + sizeof *made->line) + id_size);
+    made = smew__machine_new(chart, id, NULL);
     if (!made)
         return SMEW_NO_MEMORY;
-    made->chart = smew_chart_ref(chart);
-    smew__context_init(&made->context, chart->context);
     if (host) /* one of an older program is shorter */
-        memcpy(&made->host, host, host->size < sizeof *host ? host->size : sizeof *host);
-    made->illegal = chart->overlapping;
-    lay_out(made, id, id_size);
+        memcpy(&made->family->host, host, host->size < sizeof *host ? host->size : sizeof *host);
     *machine = made;
     return SMEW_OK;
 }
 
-void smew_machine_destroy(struct smew_machine *machine)
+void smew__machine_free(struct smew_machine *machine)
 {
     if (!machine)
         return;
+    smew__children_fini(machine);
+    smew__timers_forget(&machine->family->timers, machine);
+    if (machine == machine->family->root)
+        smew__timers_fini(&machine->family->timers);
     smew__queue_fini(&machine->internal);
     smew__queue_fini(&machine->external);
-    smew__timers_fini(&machine->timers);
+    smew__free(machine->effects.items);
+    smew__free(machine->error);
     smew__context_fini(&machine->context);
     smew_chart_unref(machine->chart);
     smew__free(machine);
 }
 
-/* ---- running ------------------------------------------------------------------------- */
-
-/* At rest: what an event that never comes to rest itself is undone to. */
-static void rest(struct smew_machine *machine)
+/* A child is its parent's to destroy. */
+void smew_machine_destroy(struct smew_machine *machine)
 {
-    smew__set_copy(machine->rest, machine->active, rest_words(machine->chart));
-    smew__context_commit(&machine->context);
-    smew__context_begin(&machine->context);
+    if (machine && !machine->parent)
+        smew__machine_free(machine);
 }
+
+/* ---- running ------------------------------------------------------------------------- */
 
 static void begin(struct smew_machine *machine, uint64_t now_ns)
 {
-    machine->running = true;
-    machine->failure = SMEW_OK;
-    machine->own_events = 0;
+    struct smew__family *family = machine->family;
+
+    family->running = true;
+    family->own_events = 0;
+    if (now_ns > family->now_ns)
+        family->now_ns = now_ns;
     machine->handled = false;
-    if (now_ns > machine->now_ns)
-        machine->now_ns = now_ns;
-    smew__set_copy(machine->before, machine->active, smew__words(machine));
-    rest(machine);
-}
-
-/* A machine that came to its end keeps its last configuration and nothing that waits. */
-static void discard(struct smew_machine *machine)
-{
-    smew__queue_fini(&machine->internal);
-    smew__queue_fini(&machine->external);
-    smew__timers_clear(&machine->timers);
-}
-
-/* What the event that failed did to configuration and context is undone. */
-static void stop(struct smew_machine *machine)
-{
-    machine->life = SMEW__FAILED;
-    smew__set_copy(machine->active, machine->rest, rest_words(machine->chart));
-    smew__set_add(machine->active, 0);
-    smew__context_undo(&machine->context);
+    machine->changed = false;
 }
 
 static enum smew_status end(struct smew_machine *machine, struct smew_step *step)
 {
-    machine->running = false;
-    if (machine->failure != SMEW_OK)
-        stop(machine);
-    if (machine->life != SMEW__ACTIVE)
-        discard(machine);
     if (step)
-        *step = (struct smew_step){
-            .handled = machine->handled,
-            .changed = !smew__set_equal(machine->before, machine->active, smew__words(machine)),
-            .done = machine->life == SMEW__DONE};
-    return machine->failure;
-}
-
-static bool goes_on(const struct smew_machine *machine)
-{
-    return machine->life == SMEW__ACTIVE && machine->failure == SMEW_OK;
-}
-
-static bool take_selected(struct smew_machine *machine)
-{
-    if (machine->selected_count == 0)
-        return false;
-    smew__select_resolve(machine);
-    return smew__microstep(machine);
-}
-
-static void take_event(struct smew_machine *machine, const struct smew__message *message)
-{
-    machine->event = message;
-    smew__select_event(machine);
-    (void)take_selected(machine);
-}
-
-/* Frees the raised event that was handled, unless it is the one the loop began with. */
-static void retire(const struct smew__message *message, const struct smew__message *first)
-{
-    if (message != first)
-        smew__message_free(message);
-}
-
-/*
- * Eventless transitions first, then raised events.  An eventless transition that changed nothing
- * is not looked for again until an event was handled: it would be found for ever.
- */
-static void run_to_rest(struct smew_machine *machine)
-{
-    const struct smew__message *first = machine->event;
-    uint32_t iterations = 0;
-    bool look = true;
-
-    while (goes_on(machine)) {
-        if (++iterations > machine->chart->iterations_max) {
-            smew__machine_fail(machine, SMEW_LIMIT);
-            break;
-        }
-        machine->selected_count = 0;
-        if (look)
-            smew__select_always(machine);
-        if (machine->selected_count > 0) {
-            look = take_selected(machine);
-            continue;
-        }
-        const struct smew__message *next = smew__queue_take(&machine->internal);
-        if (!next)
-            break;
-        retire(machine->event, first);
-        take_event(machine, next);
-        look = true;
-    }
-    retire(machine->event, first);
-    machine->event = first;
-    if (machine->failure == SMEW_OK)
-        rest(machine);
-}
-
-static void run_event(struct smew_machine *machine, const struct smew__message *message)
-{
-    take_event(machine, message);
-    machine->handled = machine->handled || machine->selected_count > 0;
-    run_to_rest(machine);
-}
-
-/* A machine that keeps sending to itself, or waits for no time at all, never comes to rest. */
-static void count_own_event(struct smew_machine *machine)
-{
-    if (++machine->own_events > SMEW__OWN_EVENTS_MAX)
-        smew__machine_fail(machine, SMEW_LIMIT);
-}
-
-/* What the machine sent to itself, each to completion. */
-static void run_own_sends(struct smew_machine *machine)
-{
-    while (goes_on(machine)) {
-        const struct smew__message *message = smew__queue_take(&machine->external);
-
-        if (!message)
-            break;
-        count_own_event(machine);
-        take_event(machine, message);
-        run_to_rest(machine);
-        smew__message_free(message);
-    }
-    machine->event = NULL;
+        *step = (struct smew_step){.handled = machine->handled,
+                                   .changed = machine->changed,
+                                   .done = machine->life == SMEW_LIFE_DONE};
+    enum smew_status status = machine->life == SMEW_LIFE_FAILED ? machine->failure : SMEW_OK;
+    smew__children_bury(machine->family);
+    machine->family->running = false;
+    return status;
 }
 
 enum smew_status smew_machine_start(struct smew_machine *machine, uint64_t now_ns,
                                     struct smew_step *step)
 {
-    if (machine->running)
+    if (machine->family->running)
         return SMEW_BUSY;
-    if (machine->life != SMEW__NEW)
+    if (machine->life != SMEW_LIFE_NEW || machine->parent)
         return SMEW_INVALID;
     begin(machine, now_ns);
-    machine->life = SMEW__ACTIVE;
-    machine->event = &start_message;
-    machine->handled = true;
-    smew__microstep_initial(machine);
-    run_to_rest(machine);
-    run_own_sends(machine);
+    smew__machine_begin(machine);
+    smew__machine_launch(machine);
     return end(machine, step);
 }
 
@@ -267,11 +164,11 @@ static bool to_message(const struct smew_machine *machine, const struct smew_eve
 /* May the machine run now? */
 static enum smew_status may_run(const struct smew_machine *machine)
 {
-    if (machine->running)
+    if (machine->family->running)
         return SMEW_BUSY;
-    if (machine->life == SMEW__NEW)
+    if (machine->life == SMEW_LIFE_NEW)
         return SMEW_INVALID;
-    return machine->life == SMEW__ACTIVE ? SMEW_OK : SMEW_STOPPED;
+    return machine->life == SMEW_LIFE_ACTIVE ? SMEW_OK : SMEW_STOPPED;
 }
 
 enum smew_status smew_machine_send(struct smew_machine *machine, const struct smew_event *event,
@@ -285,49 +182,45 @@ enum smew_status smew_machine_send(struct smew_machine *machine, const struct sm
     if (!to_message(machine, event, &message))
         return SMEW_INVALID;
     begin(machine, now_ns);
-    run_event(machine, &message);
-    run_own_sends(machine);
+    smew__machine_handle(machine, &message);
     return end(machine, step);
 }
 
-static void run_timer(struct smew_machine *machine, const struct smew__timer *timer)
+static bool has_own_timers(const struct smew_machine *root)
 {
-    if (!timer->target) {
-        run_event(machine, timer->message);
-    } else {
-        machine->event = timer->message;
-        smew__deliver(machine, timer->target, timer->message);
-        if (machine->internal.count > 0) /* error.communication: it was refused */
-            run_to_rest(machine);
-    }
-    run_own_sends(machine);
+    return root->life == SMEW_LIFE_FAILED && root->family->timers.count > 0;
 }
 
+/* The clock steps from one deadline to the next.  Children of a failed machine go on. */
 enum smew_status smew_machine_advance(struct smew_machine *machine, uint64_t now_ns,
                                       struct smew_step *step)
 {
+    struct smew__family *family = machine->family;
     enum smew_status status = may_run(machine);
     struct smew__timer timer;
 
-    if (status != SMEW_OK)
+    if (machine->parent)
+        return SMEW_INVALID;
+    if (status != SMEW_OK && !(status == SMEW_STOPPED && has_own_timers(machine)))
         return status;
-    begin(machine, machine->now_ns);
-    while (goes_on(machine) && smew__timers_take(&machine->timers, now_ns, &timer)) {
-        if (timer.due_ns > machine->now_ns) {
-            machine->now_ns = timer.due_ns;
-            machine->own_events = 0;
+    begin(machine, family->now_ns);
+    while (smew__timers_take(&family->timers, now_ns, &timer)) {
+        if (timer.due_ns > family->now_ns) {
+            family->now_ns = timer.due_ns;
+            family->own_events = 0;
         }
-        count_own_event(machine);
-        run_timer(machine, &timer);
+        smew__deliver(timer.machine, &timer.target, timer.message);
     }
-    if (now_ns > machine->now_ns)
-        machine->now_ns = now_ns;
+    if (now_ns > family->now_ns)
+        family->now_ns = now_ns;
     return end(machine, step);
 }
 
 uint64_t smew_machine_due_ns(const struct smew_machine *machine)
 {
-    return machine->timers.count > 0 ? machine->timers.items[0].due_ns : UINT64_MAX;
+    const struct smew__timers *timers = &machine->family->timers;
+
+    return timers->count > 0 ? timers->items[0].due_ns : UINT64_MAX;
 }
 
 bool smew_machine_can(struct smew_machine *machine, const struct smew_event *event)
@@ -337,46 +230,56 @@ bool smew_machine_can(struct smew_machine *machine, const struct smew_event *eve
 
     if (may_run(machine) != SMEW_OK || !to_message(machine, event, &message))
         return false;
-    machine->running = true; /* guards are called */
+    machine->family->running = true; /* guards are called */
     machine->event = &message;
+    machine->event_id = message.event_id;
     can = smew__select_any(machine);
     machine->event = NULL;
-    machine->running = false;
+    machine->family->running = false;
     return can;
 }
 
-/* ---- looking ------------------------------------------------------------------------- */
+/* ---- services ------------------------------------------------------------------------ */
 
-const char *smew_machine_id(const struct smew_machine *machine)
+/* Recursive: as deep as the family has generations. */
+static struct smew__child *find_service(const struct smew_machine *machine, uint64_t token)
 {
-    return machine->id;
+    for (uint32_t i = 0; i < machine->children.count; i++) {
+        struct smew__child *child = machine->children.items[i];
+        struct smew__child *found = child->machine           ? find_service(child->machine, token)
+                                    : child->serial == token ? child
+                                                             : NULL;
+
+        if (found)
+            return found;
+    }
+    return NULL;
 }
 
-const struct smew_chart *smew_machine_chart(const struct smew_machine *machine)
+enum smew_status smew_machine_settle(struct smew_machine *machine, uint64_t token, bool ok,
+                                     const char *value, uint64_t now_ns, struct smew_step *step)
 {
-    return machine->chart;
-}
+    struct smew__child *child = find_service(machine->family->root, token);
+    bool nested = machine->family->running;
 
-bool smew_machine_done(const struct smew_machine *machine)
-{
-    return machine->life == SMEW__DONE;
-}
-
-void *smew_machine_user(const struct smew_machine *machine)
-{
-    return machine->host.user;
-}
-
-const struct smew_value *smew_machine_context(const struct smew_machine *machine)
-{
-    return machine->context.object ? machine->context.object : &empty_context;
+    if (!child || child->life != SMEW_LIFE_ACTIVE)
+        return SMEW_NOT_FOUND;
+    if (value && strlen(value) > SMEW__VALUE_MAX)
+        return SMEW_TOO_BIG;
+    if (value && !smew__utf8_valid(value, strlen(value)))
+        return SMEW_INVALID;
+    if (!nested)
+        begin(machine, now_ns);
+    child->life = ok ? SMEW_LIFE_DONE : SMEW_LIFE_FAILED;
+    smew__child_report(child, ok, value);
+    return nested ? SMEW_OK : end(machine, step);
 }
 
 /* ---- what actions may do ------------------------------------------------------------- */
 
 static bool may_set(const struct smew_machine *machine, const char *key)
 {
-    return machine->running && key && smew__utf8_valid(key, strlen(key));
+    return machine->event && key && smew__utf8_valid(key, strlen(key));
 }
 
 enum smew_status smew_machine_set_number(struct smew_machine *machine, const char *key,
@@ -405,10 +308,117 @@ enum smew_status smew_machine_set_bool(struct smew_machine *machine, const char 
     return smew__context_set_bool(&machine->context, key, truth);
 }
 
+enum smew_status smew_machine_set_json(struct smew_machine *machine, const char *key,
+                                       const char *text)
+{
+    struct smew_value *value;
+    enum smew_status status;
+
+    if (!may_set(machine, key) || !text)
+        return SMEW_INVALID;
+    status = smew__value_of_json(text, strlen(text), &value);
+    if (status != SMEW_OK)
+        return status;
+    machine->modified = true;
+    return smew__context_set(&machine->context, key, value);
+}
+
 enum smew_status smew_machine_raise(struct smew_machine *machine, const char *event)
 {
-    if (!machine->running || !event || !*event || strcmp(event, "*") == 0)
+    struct smew_event it = {.type = event};
+
+    if (!machine->event || !event || !*event || strcmp(event, "*") == 0 ||
+        !smew__utf8_valid(event, strlen(event)))
         return SMEW_INVALID;
-    struct smew__message *message = smew__message_copy(machine->chart, event, "");
-    return message ? smew__queue_put(&machine->internal, message) : SMEW_NO_MEMORY;
+    struct smew__message *message = smew__message_copy(machine->chart, &it);
+    return message ? smew__queue_put(&machine->internal, message, message->event_id)
+                   : SMEW_NO_MEMORY;
+}
+
+/* ---- looking ------------------------------------------------------------------------- */
+
+const char *smew_machine_id(const struct smew_machine *machine)
+{
+    return machine->id;
+}
+
+const struct smew_chart *smew_machine_chart(const struct smew_machine *machine)
+{
+    return machine->chart;
+}
+
+bool smew_machine_done(const struct smew_machine *machine)
+{
+    return machine->life == SMEW_LIFE_DONE;
+}
+
+enum smew_life smew_machine_life(const struct smew_machine *machine)
+{
+    return (enum smew_life)machine->life;
+}
+
+const struct smew_value *smew_machine_output(const struct smew_machine *machine)
+{
+    return machine->life == SMEW_LIFE_DONE ? machine->chart->output : NULL;
+}
+
+const char *smew_machine_error(const struct smew_machine *machine)
+{
+    return machine->error;
+}
+
+void *smew_machine_user(const struct smew_machine *machine)
+{
+    return machine->family->host.user;
+}
+
+struct smew_machine *smew_machine_parent(const struct smew_machine *machine)
+{
+    return machine->parent;
+}
+
+const struct smew_value *smew_machine_context(const struct smew_machine *machine)
+{
+    return machine->context.object ? machine->context.object : &empty_context;
+}
+
+static void describe(const struct smew__child *from, struct smew_child *child)
+{
+    *child = (struct smew_child){
+        .id = from->id,
+        .source = from->actor->name,
+        .life = (enum smew_life)(from->machine ? from->machine->life : from->life),
+        .machine = from->machine,
+        .token = from->machine ? 0 : from->serial};
+}
+
+size_t smew_machine_child_count(const struct smew_machine *machine)
+{
+    size_t count = 0;
+
+    for (uint32_t i = 0; i < machine->children.count; i++)
+        count += machine->children.items[i]->place == SMEW__LISTED;
+    return count;
+}
+
+bool smew_machine_child_at(const struct smew_machine *machine, size_t index,
+                           struct smew_child *child)
+{
+    for (uint32_t i = 0; i < machine->children.count; i++) {
+        if (machine->children.items[i]->place != SMEW__LISTED || index-- > 0)
+            continue;
+        describe(machine->children.items[i], child);
+        return true;
+    }
+    return false;
+}
+
+bool smew_machine_child(const struct smew_machine *machine, const char *id,
+                        struct smew_child *child)
+{
+    const struct smew__child *found = id ? smew__child_named(machine, id) : NULL;
+
+    if (found)
+        describe(found, child);
+    return found != NULL;
 }

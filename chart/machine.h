@@ -3,19 +3,56 @@
 #define SMEW_CHART_MACHINE_H
 
 /*
- * A running machine, shared by the engine's files:
+ * The engine: how machines run.
  *
- *     machine.c     the public functions; the loop that runs an event to completion
+ * A program's machine is the root of a *family*: the machine, the machines and services that it
+ * invoked, theirs, and so on.  A family belongs to one thread at a time and has one clock, one
+ * line of timers and one host; every public call runs the family until all of it is at rest.
+ *
+ *     send, timer,        ┌───────── one machine: smew__machine_process ──────────┐
+ *     settled service ──► │ queue ──► macrostep ──► commit ──► effects ──► notify │ ──► next event
+ *                         └──────────────▲─────────────────────────┼──────────────┘
+ *                                        └── events to itself ─────┤
+ *                                   children, parent, host  ◄──────┘
+ *
+ * A *macrostep* is one event run to completion: the transitions it enables, then eventless ones
+ * and raised events, one microstep after the other, until nothing is left to do.  It touches
+ * only the machine's own configuration, history, context and list of children.  Everything that
+ * somebody else could notice is an *effect*: sends, timers set and cancelled, children started and
+ * stopped, events emitted.  Effects are put in a list and done when the macrostep has come to its
+ * end.  So a macrostep that fails (an endless `always`, no memory, an error that nothing handled)
+ * is undone as a whole: configuration, history, context and children are those from before it, no
+ * effect has happened, and the machine has stopped.  XState 5 works like this, its order of
+ * effects included, and a journal of transitions needs the same.
+ *
+ * An effect that hands an event to a relative which is at rest runs that relative at once, inside
+ * the giver's list of effects; one that is in the middle of something finds the event in its
+ * queue.  So calls nest no deeper than a family has generations, which the loader bounds.  A
+ * relative that is removed meanwhile is freed when the public call ends.
+ *
+ * The files, each with its own story:
+ *
+ *     machine.c     public functions: life, sending, the clock
+ *     run.c         macrosteps and what follows them; an event's way from queue to rest
  *     select.c      which transitions an event, or none, enables
  *     step.c        one microstep: exit, act, enter
  *     enter.c       which states a transition leaves and enters
  *     act.c         actions and guards
+ *     effects.c     the list of effects, and doing them
+ *     children.c    invoked and spawned machines and services
  *     queue.c       events that wait
  *     timers.c      events that are due later
- *     inspect.c     state as text and JSON
+ *     context.c     data, with an undo
+ *     inspect.c     what is to be seen: states, tags, children, as text and JSON
+ *     snapshot.c    the whole family as a document, for restore.c
  *
- * One allocation holds the struct, its sets and its id; queues and timers get memory when they
- * are first used and keep it, so that a machine that is warm allocates nothing for an event.
+ * What is the same for XState and SCXML lives here; what differs is lowered by the loaders, or is
+ * a flag of the chart.  Guards, actions, delays and services reach the program through the tables
+ * of callbacks only; a script's data model would be one more kind of callback, of the loader's.
+ *
+ * One allocation holds a machine, its sets and its id; lists get memory when they are first used
+ * and keep it, so that a machine that is warm allocates nothing for an event.  Bounds: microsteps
+ * an event, events of a family's own making in one call, queue, timers, children, generations.
  */
 
 #include <smew/chart.h>
@@ -27,29 +64,39 @@
 enum {
     SMEW__OWN_EVENTS_MAX = 10000, /* of its own making, before time has to go on */
     SMEW__QUEUE_MAX = 10000,      /* events that wait in one queue */
-    SMEW__TIMERS_MAX = 4096       /* a machine */
+    SMEW__TIMERS_MAX = 4096,      /* a family */
+    SMEW__CHILDREN_MAX = 1024,    /* a machine */
+    SMEW__EFFECTS_MAX = 100000,   /* a macrostep */
+    SMEW__VALUE_MAX = 1024 * 1024 /* bytes that a service may settle with */
 };
 
-enum smew__life {
-    SMEW__NEW,
-    SMEW__ACTIVE,
-    SMEW__DONE,
-    SMEW__FAILED, /* by a limit or for want of memory */
+/* An event that waits, and its place in the chart of the machine that it waits for. */
+struct smew__queued {
+    const struct smew__message *message;
+    uint32_t event_id;
 };
 
-/* A ring of messages; what is owned in it is freed by whoever takes it out. */
+/* A ring; a message that is owned is freed by whoever takes it out. */
 struct smew__queue {
-    const struct smew__message **items;
+    struct smew__queued *items;
     uint32_t head;
     uint32_t count;
     uint32_t capacity; /* a power of two, or 0 */
 };
 
+/* Whom an effect or a timer is for.  A child is named by its serial, for it may be gone by then. */
+struct smew__target {
+    enum smew__to to;
+    uint32_t child;   /* TO_CHILD */
+    const char *name; /* TO_NAMED: a machine on the bus */
+};
+
 struct smew__timer {
     uint64_t due_ns;
+    struct smew_machine *machine; /* that set it */
     const struct smew__message *message;
-    const char *target;  /* NULL: the machine itself */
-    const char *send_id; /* interned by the chart, or NULL */
+    struct smew__target target;
+    const char *send_id; /* interned by the machine's chart, or NULL */
     bool cancellable;    /* its id still means this timer */
 };
 
@@ -60,28 +107,98 @@ struct smew__timers {
     uint32_t capacity;
 };
 
+enum smew__effect_kind {
+    SMEW__EFFECT_SEND,
+    SMEW__EFFECT_SEND_LATER,
+    SMEW__EFFECT_CANCEL,
+    SMEW__EFFECT_EMIT,
+    SMEW__EFFECT_START,
+    SMEW__EFFECT_STOP,
+    SMEW__EFFECT_CALL, /* an action of the machine's start that changes nothing of it */
+};
+
+struct smew__effect {
+    enum smew__effect_kind kind;
+    struct smew__target target; /* START, STOP: a child */
+    const struct smew__message *message;
+    const char *send_id;
+    uint64_t due_ns;                   /* SEND_LATER */
+    const struct smew__action *action; /* CALL; its event is the message */
+};
+
+struct smew__effects {
+    struct smew__effect *items;
+    uint32_t count;
+    uint32_t capacity;
+};
+
+enum smew__place {
+    SMEW__GONE,
+    SMEW__LISTED,
+    SMEW__ORPHAN, /* another one took its id: it runs on, and nobody can see or stop it */
+};
+
+struct smew__child {
+    const char *id; /* interned by the parent's chart */
+    const struct smew__actor *actor;
+    const struct smew_value *input;
+    struct smew_machine *parent;
+    struct smew_machine *machine; /* NULL for a service */
+    struct smew__child *next;     /* among the dead */
+    uint32_t serial;              /* in the family; a service's token */
+    uint8_t life;                 /* of a service: enum smew_life; NEW until it was started */
+    bool begun;                   /* a machine: its initial macrostep was run */
+    bool launched;                /* it was started; or will never be, for it was stopped before */
+    uint8_t place;                /* enum smew__place: now … */
+    uint8_t was;                  /* … and when its parent was last at rest */
+};
+
+struct smew__children {
+    struct smew__child **items;
+    uint32_t count;
+    uint32_t capacity;
+};
+
+/* What all machines of a family share; inside the root. */
+struct smew__family {
+    struct smew_machine *root;
+    struct smew_machine_host host;
+    uint64_t now_ns;
+    struct smew__timers timers;
+    struct smew__child *dead; /* freed when the present call ends */
+    uint32_t serials;         /* of children, so far */
+    uint32_t own_events;      /* in the present call, since time went on */
+    bool running;             /* inside a call: its callbacks cannot call in again */
+    bool observing;           /* … but in `transition` they may take a snapshot */
+};
+
 struct smew_machine {
     struct smew_chart *chart;
     const char *id;
-    struct smew_machine_host host;
+    struct smew__family *family;
+    struct smew_machine *parent; /* NULL for the root */
+    struct smew__child *self;    /* the parent's entry */
     struct smew__context context;
-    uint64_t now_ns;
     const struct smew__message *event; /* the one that is being handled */
+    char *error;                       /* what it failed of, as JSON, or NULL */
     struct smew__queue internal;       /* raised; before the next event from outside */
-    struct smew__queue external;       /* sent to itself */
-    struct smew__timers timers;
-    enum smew_status failure; /* the first one inside the present call */
-    uint32_t own_events;      /* in the present call, since time went on */
+    struct smew__queue external;       /* from relatives and from itself */
+    struct smew__effects effects;      /* of the present macrostep */
+    struct smew__children children;
+    uint32_t event_id;        /* the present event's in this chart */
+    enum smew_status failure; /* the first one of the present macrostep */
     uint32_t selected_count;
     uint32_t line_count;
-    uint8_t life;
-    bool running;  /* inside a call: its callbacks cannot call in again */
-    bool handled;  /* in the present call: a transition was enabled */
-    bool illegal;  /* has ever been in a configuration that SCXML would not call legal */
-    bool modified; /* in the present microstep: context or history, or a final state */
+    uint8_t life;    /* enum smew_life */
+    bool processing; /* on the stack: events for it wait in its queue */
+    bool open;       /* was launched: events for it are handled when they come */
+    bool stopping;   /* its parent stopped it while it was processing */
+    bool handled;    /* in the present call: a transition was enabled */
+    bool changed;    /* in the present call: the configuration became another one */
+    bool illegal;    /* has ever been in a configuration that SCXML would not call legal */
+    bool modified;   /* in the present microstep: context or history, or a final state */
     /* Sets of states, each of `words`; leaf_max selected transitions and leaves behind. */
-    uint64_t *before; /* the configuration when the present call began */
-    uint64_t *rest;   /* configuration and history when the machine was last at rest */
+    uint64_t *rest; /* configuration and history when the machine was last at rest */
     uint64_t *exits;
     uint64_t *entries;
     uint64_t *defaults; /* entered by default: their initial actions run too */
@@ -103,12 +220,38 @@ static inline const uint64_t *smew__remembered(const struct smew_machine *machin
     return machine->history + history->slot * smew__words(machine);
 }
 
-/* Remembers the first failure; the loop stops at it. */
+/* Remembers the first failure; the macrostep stops at it. */
 static inline void smew__machine_fail(struct smew_machine *machine, enum smew_status status)
 {
     if (machine->failure == SMEW_OK)
         machine->failure = status;
 }
+
+/* ---- machine.c ----------------------------------------------------------------------- */
+
+/* A machine that has not started, in that family; `id` is copied.  NULL: no memory. */
+struct smew_machine *smew__machine_new(struct smew_chart *chart, const char *id,
+                                       struct smew__family *family);
+void smew__machine_free(struct smew_machine *machine); /* its children too; NULL is fine */
+
+/* ---- run.c --------------------------------------------------------------------------- */
+
+/* Runs the initial macrostep; nobody else notices before smew__machine_launch. */
+void smew__machine_begin(struct smew_machine *machine);
+/* Starts its children, does its effects, and handles what waits for it. */
+void smew__machine_launch(struct smew_machine *machine);
+/* Runs one event to completion, and all that waits for the machine afterwards. */
+void smew__machine_handle(struct smew_machine *machine, const struct smew__message *message);
+/* All that waits for a machine which is at rest. */
+void smew__machine_process(struct smew_machine *machine);
+/* Hands over an event; one that is owned is freed when it was handled, or at once.  NULL stands
+   for one that there was no memory for. */
+void smew__relay(struct smew_machine *machine, const struct smew__message *message);
+/* The same for a target as its sender sees it; TO_NAMED asks the host. */
+void smew__deliver(struct smew_machine *machine, const struct smew__target *target,
+                   const struct smew__message *message);
+/* A parent's stop: at once, or when what it is doing has come to its end. */
+void smew__machine_stop(struct smew_machine *machine);
 
 /* ---- inspect.c ----------------------------------------------------------------------- */
 
@@ -152,41 +295,84 @@ void smew__microstep_initial(struct smew_machine *machine);
 
 /* ---- act.c --------------------------------------------------------------------------- */
 
+/* Stops at the first failure. */
 void smew__run_actions(struct smew_machine *machine, struct smew__run actions);
-/* Hands an event to its target now; NULL is the machine itself. */
-void smew__deliver(struct smew_machine *machine, const char *target,
-                   const struct smew__message *message);
+void smew__call_action(struct smew_machine *machine, const struct smew__action *action,
+                       const struct smew_event *event);
 bool smew__guard_holds(struct smew_machine *machine, uint32_t guard);
+/* An internal event, which says to whom and why: a send was refused. */
+void smew__raise_refused(struct smew_machine *machine, const char *target, enum smew_status status);
+
+/* ---- effects.c ----------------------------------------------------------------------- */
+
+void smew__effects_put(struct smew_machine *machine, const struct smew__effect *effect);
+/* Does them in order; the list is empty afterwards. */
+void smew__effects_do(struct smew_machine *machine);
+
+/* ---- children.c ---------------------------------------------------------------------- */
+
+/* A new child, of an invoke with that number, which is not started yet.  NULL: the macrostep has
+ * failed. */
+struct smew__child *smew__child_add(struct smew_machine *machine, uint32_t number);
+/* Its start, as an effect. */
+void smew__child_start_later(struct smew_machine *machine, const char *id);
+/* It is a child no longer, and is stopped as an effect, or never started. */
+void smew__child_remove(struct smew_machine *machine, const char *id);
+struct smew__child *smew__child_named(const struct smew_machine *machine, const char *id);
+struct smew__child *smew__child_numbered(const struct smew_machine *machine, uint32_t serial);
+void smew__child_start(struct smew__child *child);
+/* A child as a snapshot knew it; begun and launched.  NULL: no memory, or too many. */
+struct smew__child *smew__child_restore(struct smew_machine *machine, uint32_t invoke,
+                                        uint32_t serial);
+void smew__child_stop(struct smew__child *child);
+/* A root's or a child's first children: started before any other effect, in order. */
+void smew__children_start(struct smew_machine *machine);
+/* The machine has come to its end: all children stop, as effects, and stay to be looked at. */
+void smew__children_end(struct smew_machine *machine);
+/* Its macrostep is done … */
+void smew__children_commit(struct smew_machine *machine);
+/* … and its effects too: those that were removed are gone. */
+void smew__children_sweep(struct smew_machine *machine);
+/* It is undone: those that were added are gone, those that were removed are back. */
+void smew__children_undo(struct smew_machine *machine);
+void smew__children_fini(struct smew_machine *machine);
+void smew__children_bury(struct smew__family *family); /* frees the dead */
+/* What a child became: the event for its parent.  `value` is JSON or NULL. */
+void smew__child_report(struct smew__child *child, bool ok, const char *value);
 
 /* ---- queue.c ------------------------------------------------------------------------- */
 
 void smew__queue_fini(struct smew__queue *queue);
+void smew__queue_clear(struct smew__queue *queue);
 /* LIMIT, NO_MEMORY: then an owned message is freed. */
-enum smew_status smew__queue_put(struct smew__queue *queue, const struct smew__message *message);
-const struct smew__message *smew__queue_take(struct smew__queue *queue); /* NULL: empty */
+enum smew_status smew__queue_put(struct smew__queue *queue, const struct smew__message *message,
+                                 uint32_t event_id);
+bool smew__queue_take(struct smew__queue *queue, struct smew__queued *item); /* false: empty */
 /* The i-th that waits. */
 static inline const struct smew__message *smew__queue_at(const struct smew__queue *queue,
                                                          uint32_t i)
 {
-    return queue->items[(queue->head + i) & (queue->capacity - 1)];
+    return queue->items[(queue->head + i) & (queue->capacity - 1)].message;
 }
-/* Frees a message that a machine owns; one of the chart's is fine. */
+/* Frees a message that a machine owns; one of a chart's is fine. */
 void smew__message_free(const struct smew__message *message);
-/* A machine's own copy of an event; NULL: no memory. */
-struct smew__message *smew__message_copy(const struct smew_chart *chart, const char *type,
-                                         const char *payload);
+/* A copy of an event, for the heap; NULL: no memory. */
+struct smew__message *smew__message_copy(const struct smew_chart *chart,
+                                         const struct smew_event *event);
 
 /* ---- timers.c ------------------------------------------------------------------------ */
 
 void smew__timers_fini(struct smew__timers *timers);
 /*
- * A timer with a send id takes the id over from an older one, which then can no longer be
- * cancelled; so it is in XState.
+ * A timer with a send id takes the id over from an older one of the same machine, which then can
+ * no longer be cancelled; so it is in XState.
  */
 enum smew_status smew__timers_put(struct smew__timers *timers, struct smew__timer timer);
-void smew__timers_cancel(struct smew__timers *timers, const char *send_id);
+void smew__timers_cancel(struct smew__timers *timers, const struct smew_machine *machine,
+                         const char *send_id);
 /* Takes the first one that is due until now_ns. */
 bool smew__timers_take(struct smew__timers *timers, uint64_t now_ns, struct smew__timer *timer);
-void smew__timers_clear(struct smew__timers *timers);
+/* All that a machine has set. */
+void smew__timers_forget(struct smew__timers *timers, const struct smew_machine *machine);
 
 #endif

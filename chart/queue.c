@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Events that wait: a ring of pointers.  Most messages are the chart's own literals, so that
- * raising one copies nothing; what C code raises by name is copied, and freed after it was handled.
+ * Events that wait: a ring.  Most messages are a chart's own literals, so that raising and sending
+ * copy nothing; what C code raises by name, and what a child leaves behind, is copied and freed
+ * after it was handled.
  */
 
 #include "chart/machine.h"
@@ -11,7 +12,7 @@
 
 #include "base/alloc.h"
 
-enum { FIRST_CAPACITY = 8 };
+enum { FIRST_CAPACITY = 4 };
 
 void smew__message_free(const struct smew__message *message)
 {
@@ -19,32 +20,40 @@ void smew__message_free(const struct smew__message *message)
         smew__free((void *)(uintptr_t)message);
 }
 
-struct smew__message *smew__message_copy(const struct smew_chart *chart, const char *type,
-                                         const char *payload)
+struct smew__message *smew__message_copy(const struct smew_chart *chart,
+                                         const struct smew_event *event)
 {
-    size_t type_size = strlen(type) + 1;
-    size_t payload_size = strlen(payload) + 1;
-    struct smew__message *message = smew__alloc(sizeof *message + type_size + payload_size);
+    size_t type_size = strlen(event->type) + 1;
+    struct smew__message *message =
+        smew__alloc(sizeof *message + type_size + event->payload_size + 1);
 
     if (!message)
         return NULL;
-    char *text = memcpy((char *)(message + 1), type, type_size);
-    message->event =
-        (struct smew_event){.type = text,
-                            .payload = memcpy(text + type_size, payload, payload_size),
-                            .payload_size = payload_size - 1,
-                            .content = *payload ? SMEW_CONTENT_JSON : SMEW_CONTENT_RAW};
-    message->event_id = smew__chart_event_id(chart, type, type_size - 1);
+    char *text = memcpy((char *)(message + 1), event->type, type_size);
+    char *payload = text + type_size;
+    if (event->payload_size > 0)
+        memcpy(payload, event->payload, event->payload_size);
+    payload[event->payload_size] = '\0';
+    message->event = (struct smew_event){.type = text,
+                                         .payload = payload,
+                                         .payload_size = event->payload_size,
+                                         .content = event->content};
+    message->event_id = smew__chart_event_id(chart, text, type_size - 1);
     message->owned = true;
     return message;
 }
 
+void smew__queue_clear(struct smew__queue *queue)
+{
+    struct smew__queued item;
+
+    while (smew__queue_take(queue, &item))
+        smew__message_free(item.message);
+}
+
 void smew__queue_fini(struct smew__queue *queue)
 {
-    const struct smew__message *message;
-
-    while ((message = smew__queue_take(queue)))
-        smew__message_free(message);
+    smew__queue_clear(queue);
     smew__free(queue->items);
     *queue = (struct smew__queue){0};
 }
@@ -52,7 +61,7 @@ void smew__queue_fini(struct smew__queue *queue)
 static bool grow(struct smew__queue *queue)
 {
     uint32_t capacity = queue->capacity ? queue->capacity * 2 : FIRST_CAPACITY;
-    const struct smew__message **items = smew__alloc(capacity * sizeof *items);
+    struct smew__queued *items = smew__alloc(capacity * sizeof *items);
 
     if (!items)
         return false;
@@ -65,7 +74,8 @@ static bool grow(struct smew__queue *queue)
     return true;
 }
 
-enum smew_status smew__queue_put(struct smew__queue *queue, const struct smew__message *message)
+enum smew_status smew__queue_put(struct smew__queue *queue, const struct smew__message *message,
+                                 uint32_t event_id)
 {
     enum smew_status status = SMEW_OK;
 
@@ -77,16 +87,17 @@ enum smew_status smew__queue_put(struct smew__queue *queue, const struct smew__m
         smew__message_free(message);
         return status;
     }
-    queue->items[(queue->head + queue->count++) & (queue->capacity - 1)] = message;
+    queue->items[(queue->head + queue->count++) & (queue->capacity - 1)] =
+        (struct smew__queued){message, event_id};
     return SMEW_OK;
 }
 
-const struct smew__message *smew__queue_take(struct smew__queue *queue)
+bool smew__queue_take(struct smew__queue *queue, struct smew__queued *item)
 {
     if (queue->count == 0)
-        return NULL;
-    const struct smew__message *message = queue->items[queue->head];
+        return false;
+    *item = queue->items[queue->head];
     queue->head = (queue->head + 1) & (queue->capacity - 1);
     queue->count--;
-    return message;
+    return true;
 }

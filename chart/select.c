@@ -56,7 +56,7 @@ static uint32_t state_enabled(struct smew_machine *machine, uint32_t state)
 
     if (rows.count == 0)
         return SMEW__NONE;
-    for (uint32_t event = machine->event->event_id; event != SMEW__NONE;
+    for (uint32_t event = machine->event_id; event != SMEW__NONE;
          event = chart->events[event]->wider) {
         for (uint32_t row = find_row(chart, rows, event);
              row < end && chart->rows[row].event == event; row++) {
@@ -130,7 +130,7 @@ void smew__select_event(struct smew_machine *machine)
     uint32_t leaf = next_leaf(machine, asked, 0);
 
     machine->selected_count = 0;
-    if (machine->event->event_id == SMEW__NONE)
+    if (machine->event_id == SMEW__NONE)
         return;
     while (leaf != SMEW__SET_END) {
         uint32_t following = next_leaf(machine, asked, leaf + 1);

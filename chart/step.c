@@ -66,12 +66,26 @@ static void leave_states(struct smew_machine *machine)
     remember_all(machine);
     leave_line(machine);
     for (; at != SMEW__SET_END; at = smew__set_previous(machine->exits, at)) {
-        smew__run_actions(machine, state_of(machine, at)->exit);
+        const struct smew__state *state = state_of(machine, at);
+
+        smew__run_actions(machine, state->exit);
+        for (uint32_t i = 0; i < state->invokes.count; i++)
+            smew__child_remove(machine, machine->chart->invokes[state->invokes.first + i].id);
         smew__set_remove(machine->active, at);
     }
 }
 
 /* ---- entering ------------------------------------------------------------------------ */
+
+/* Entry actions may send to what their state invokes, though it starts only after them. */
+static void enter_state(struct smew_machine *machine, const struct smew__state *state)
+{
+    for (uint32_t i = 0; i < state->invokes.count; i++)
+        (void)smew__child_add(machine, state->invokes.first + i);
+    smew__run_actions(machine, state->entry);
+    for (uint32_t i = 0; i < state->invokes.count; i++)
+        smew__child_start_later(machine, machine->chart->invokes[state->invokes.first + i].id);
+}
 
 static bool has_final_child(const struct smew_machine *machine, uint32_t compound)
 {
@@ -100,7 +114,7 @@ static bool is_complete(const struct smew_machine *machine, uint32_t number)
 
 static void raise(struct smew_machine *machine, const struct smew__message *message)
 {
-    smew__machine_fail(machine, smew__queue_put(&machine->internal, message));
+    smew__machine_fail(machine, smew__queue_put(&machine->internal, message, message->event_id));
 }
 
 /* Was it raised in this microstep, when `waiting` events were in the queue at its beginning? */
@@ -130,7 +144,7 @@ static void report_final(struct smew_machine *machine, uint32_t number, uint32_t
         around = state_of(machine, around)->parent;
     }
     if (around == SMEW__NO_STATE) {
-        machine->life = SMEW__DONE;
+        machine->life = SMEW_LIFE_DONE;
         machine->modified = true;
     }
 }
@@ -159,7 +173,7 @@ static void enter_states(struct smew_machine *machine)
             machine->illegal = true;
         enter_line(machine, at);
         smew__set_add(machine->active, at);
-        smew__run_actions(machine, state->entry);
+        enter_state(machine, state);
         if (smew__set_has(machine->defaults, at))
             smew__run_actions(machine, state->initial_actions);
         if (state->kind == SMEW__FINAL)
@@ -205,7 +219,7 @@ bool smew__microstep(struct smew_machine *machine)
     for (uint32_t i = 0; i < count; i++)
         smew__transition_entries(machine, selected(machine, i));
     enter_states(machine);
-    if (machine->life == SMEW__DONE)
+    if (machine->life == SMEW_LIFE_DONE)
         finish(machine);
     return machine->modified ||
            !smew__set_equal(machine->exits, machine->entries, smew__words(machine));
@@ -216,6 +230,6 @@ void smew__microstep_initial(struct smew_machine *machine)
     begin(machine);
     smew__initial_entries(machine);
     enter_states(machine);
-    if (machine->life == SMEW__DONE)
+    if (machine->life == SMEW_LIFE_DONE)
         finish(machine);
 }

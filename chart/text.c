@@ -54,18 +54,23 @@ static void write_escaped(struct smew__text *text, char byte)
     smew__text_string(text, escape);
 }
 
-void smew__text_json(struct smew__text *text, const char *string)
+void smew__text_json_bytes(struct smew__text *text, const char *bytes, size_t size)
 {
-    const char *run = string;
+    const char *run = bytes;
 
     smew__text_bytes(text, "\"", 1);
-    for (const char *at = string; *at; at++) {
+    for (const char *at = bytes; at < bytes + size; at++) {
         if (*at != '"' && *at != '\\' && (unsigned char)*at >= 0x20)
             continue;
         smew__text_bytes(text, run, (size_t)(at - run));
         write_escaped(text, *at);
         run = at + 1;
     }
-    smew__text_string(text, run);
+    smew__text_bytes(text, run, (size_t)(bytes + size - run));
     smew__text_bytes(text, "\"", 1);
+}
+
+void smew__text_json(struct smew__text *text, const char *string)
+{
+    smew__text_json_bytes(text, string, strlen(string));
 }

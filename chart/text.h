@@ -26,5 +26,7 @@ void smew__text_bytes(struct smew__text *text, const char *bytes, size_t size);
 void smew__text_string(struct smew__text *text, const char *string);
 /* A JSON string literal, quotes included. */
 void smew__text_json(struct smew__text *text, const char *string);
+/* The same for bytes, none of which is 0. */
+void smew__text_json_bytes(struct smew__text *text, const char *bytes, size_t size);
 
 #endif

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Events that are due later, in a sorted array: machines have few, and the next one is asked for
+ * Events that are due later, in a sorted array: families have few, and the next one is asked for
  * far more often than one is set.
  *
- * A send id names at most one timer, the newest that was set with it.  When any timer of that id
- * is set, fires or is cancelled, the others lose the name and can no longer be cancelled: XState
- * keeps one handle for each id.  A state is left before it is entered again, so an `after` never
- * meets this.
+ * A send id names at most one timer of a machine, the newest that was set with it.  When any timer
+ * of that id is set, fires or is cancelled, the others lose the name and can no longer be
+ * cancelled: XState keeps one handle for each id.  A state is left before it is entered again, so
+ * an `after` never meets this.
  */
 
 #include "chart/machine.h"
@@ -18,22 +18,19 @@
 
 enum { FIRST_CAPACITY = 4 };
 
-/* Timers carry the chart's own messages only, so there is nothing to free in them. */
 void smew__timers_fini(struct smew__timers *timers)
 {
+    for (uint32_t i = 0; i < timers->count; i++)
+        smew__message_free(timers->items[i].message);
     smew__free(timers->items);
     *timers = (struct smew__timers){0};
 }
 
-void smew__timers_clear(struct smew__timers *timers)
-{
-    timers->count = 0;
-}
-
-static void forget_id(struct smew__timers *timers, const char *send_id)
+static void forget_id(struct smew__timers *timers, const struct smew_machine *machine,
+                      const char *send_id)
 {
     for (uint32_t i = 0; send_id && i < timers->count; i++)
-        if (timers->items[i].send_id == send_id)
+        if (timers->items[i].send_id == send_id && timers->items[i].machine == machine)
             timers->items[i].cancellable = false;
 }
 
@@ -54,11 +51,11 @@ enum smew_status smew__timers_put(struct smew__timers *timers, struct smew__time
 {
     uint32_t at = timers->count;
 
-    if (timers->count >= SMEW__TIMERS_MAX)
-        return SMEW_LIMIT;
-    if (!make_room(timers))
-        return SMEW_NO_MEMORY;
-    forget_id(timers, timer.send_id);
+    if (timers->count >= SMEW__TIMERS_MAX || !make_room(timers)) {
+        smew__message_free(timer.message);
+        return timers->count >= SMEW__TIMERS_MAX ? SMEW_LIMIT : SMEW_NO_MEMORY;
+    }
+    forget_id(timers, timer.machine, timer.send_id);
     while (at > 0 && timers->items[at - 1].due_ns > timer.due_ns)
         at--;
     memmove(&timers->items[at + 1], &timers->items[at],
@@ -76,13 +73,18 @@ static void remove_at(struct smew__timers *timers, uint32_t at)
             (timers->count - at) * sizeof *timers->items);
 }
 
-void smew__timers_cancel(struct smew__timers *timers, const char *send_id)
+void smew__timers_cancel(struct smew__timers *timers, const struct smew_machine *machine,
+                         const char *send_id)
 {
-    for (uint32_t i = 0; i < timers->count; i++)
-        if (timers->items[i].cancellable && timers->items[i].send_id == send_id) {
+    for (uint32_t i = 0; i < timers->count; i++) {
+        const struct smew__timer *timer = &timers->items[i];
+
+        if (timer->cancellable && timer->send_id == send_id && timer->machine == machine) {
+            smew__message_free(timer->message);
             remove_at(timers, i);
             return;
         }
+    }
 }
 
 bool smew__timers_take(struct smew__timers *timers, uint64_t now_ns, struct smew__timer *timer)
@@ -91,6 +93,19 @@ bool smew__timers_take(struct smew__timers *timers, uint64_t now_ns, struct smew
         return false;
     *timer = timers->items[0];
     remove_at(timers, 0);
-    forget_id(timers, timer->send_id);
+    forget_id(timers, timer->machine, timer->send_id);
     return true;
+}
+
+void smew__timers_forget(struct smew__timers *timers, const struct smew_machine *machine)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < timers->count; i++) {
+        if (timers->items[i].machine == machine)
+            smew__message_free(timers->items[i].message);
+        else
+            timers->items[kept++] = timers->items[i];
+    }
+    timers->count = kept;
 }

@@ -59,6 +59,32 @@ struct smew_named_delay {
     smew_delay_fn delay_ms;
 };
 
+/*
+ * A service that a chart invokes: work that finishes later.  It lives as long as the state that
+ * invoked it and settles at most once (smew_machine_settle), which the chart sees as the event
+ * xstate.done.actor.ID or xstate.error.actor.ID.
+ */
+struct smew_service {
+    struct smew_machine *machine;   /* that invoked it */
+    const char *id;                 /* of the invoke; lives as long as the service */
+    uint64_t token;                 /* names this one start of it, in the whole family */
+    const struct smew_value *input; /* of the invoke, or NULL */
+    void *user;                     /* of the machine's host */
+};
+struct smew_named_service {
+    const char *name;
+    /* Begins the work and returns soon; it may settle at once.  NULL: somebody else does it. */
+    void (*start)(const struct smew_service *service);
+    /* The chart is no longer interested, or the machine is destroyed.  May be NULL. */
+    void (*stop)(const struct smew_service *service);
+};
+
+/* A chart that others invoke or spawn by this name.  Each user holds a reference. */
+struct smew_named_chart {
+    const char *name;
+    struct smew_chart *chart;
+};
+
 /* The names a chart may use.  A name that is missing here is a load error that says where. */
 struct smew_behavior {
     size_t size; /* sizeof(struct smew_behavior) */
@@ -68,10 +94,23 @@ struct smew_behavior {
     size_t guard_count;
     const struct smew_named_delay *delays;
     size_t delay_count;
-    bool ignore_missing; /* for `smew check`: unknown actions do nothing, guards are false */
+    bool ignore_missing; /* for `smew check`: unknown actions do nothing, guards are
+                            false, delays are 0, and services never settle */
     /* Told of each name that ignore_missing lets pass, with file, line and column.  May be NULL. */
     void (*on_missing)(const char *sentence, void *user);
     void *user;
+    /* What `invoke` and @xstate.spawnChild may name. */
+    const struct smew_named_service *services;
+    size_t service_count;
+    const struct smew_named_chart *charts;
+    size_t chart_count;
+    /*
+     * Actions that only touch the world and nothing of their machine; looked up after `actions`.
+     * They run in their place like those; but the ones of a machine's start wait until it has
+     * succeeded and the machine's children have started, as XState's do.
+     */
+    const struct smew_named_action *effects;
+    size_t effect_count;
 };
 #define SMEW_BEHAVIOR_INIT SMEW_SIZED(struct smew_behavior)
 
@@ -82,9 +121,9 @@ struct smew_behavior {
  * text and the behaviour's tables are copied, its functions are called later.  Any thread.
  *
  * SYNTAX with one sentence: `traffic.json:5:34: target "nowhere" does not exist in "light"`.
- * UNSUPPORTED, with a sentence of the same form, for what smew does not have: child machines and
- * services (`invoke`), expressions of a script.  LIMIT (depth, states, names), TOO_BIG (16 MiB),
- * NO_MEMORY.  Release with smew_chart_unref().
+ * UNSUPPORTED, with a sentence of the same form, for what smew does not have: expressions of a
+ * script, snapshots of a child as events (`onSnapshot`).  LIMIT (depth, states, names), TOO_BIG (16
+ * MiB), NO_MEMORY.  Release with smew_chart_unref().
  */
 SMEW_API SMEW_MUST_USE enum smew_status smew_chart_load_json(const char *text, size_t size_bytes,
                                                              const char *name,
@@ -114,19 +153,59 @@ SMEW_API struct smew_chart_info smew_chart_info(const struct smew_chart *chart);
 /* The i-th event that the chart names, sorted; NULL beyond the last. */
 SMEW_API const char *smew_chart_event(const struct smew_chart *chart, size_t index);
 
+enum smew_state_kind {
+    SMEW_STATE_ATOMIC = 0,
+    SMEW_STATE_COMPOUND,
+    SMEW_STATE_PARALLEL,
+    SMEW_STATE_FINAL,
+    SMEW_STATE_HISTORY,
+};
+#define SMEW_NO_STATE SIZE_MAX
+
+/* States are numbered in document order; the root is 0.  All pointers live as long as the chart. */
+struct smew_state {
+    const char *id;  /* its own, or the path of names from the root: "m.on.fast" */
+    const char *key; /* its name in its parent */
+    enum smew_state_kind kind;
+    size_t parent;                 /* NO_STATE for the root */
+    size_t end;                    /* the first one behind its descendants */
+    const struct smew_value *tags; /* an array, or NULL */
+    const struct smew_value *meta;
+};
+/* False when there is no such state. */
+SMEW_API bool smew_chart_state(const struct smew_chart *chart, size_t index,
+                               struct smew_state *state);
+
 /* ---- machines ------------------------------------------------------------------------ */
 
-/* How a machine touches the world.  Any member may be NULL: the effect is dropped. */
+/* What an event did. */
+struct smew_step {
+    bool handled; /* a transition was enabled for it, be it a forbidden one (`"EV": {}`) */
+    bool changed; /* the configuration is another one now */
+    bool done;    /* the machine has reached a top-level final state */
+};
+
+/*
+ * How a machine and its children touch the world.  Any member may be NULL: the effect is dropped.
+ * All of it happens when the event was run to completion, in the order in which actions asked for
+ * it; only log texts come at once.
+ */
 struct smew_machine_host {
     size_t size; /* sizeof(struct smew_machine_host) */
-    /* sendTo a machine that is not itself.  A negative status raises error.communication. */
+    /*
+     * sendTo a machine that is neither itself nor a child.  A negative status raises
+     * error.communication.  NULL: there is no bus, and such a send stops the machine (NO_MACHINE).
+     */
     enum smew_status (*send_to)(struct smew_machine *machine, const char *target,
                                 const struct smew_event *event, void *owner);
     void (*log)(struct smew_machine *machine, const char *text, void *owner);
     /* @xstate.emit: an event for whoever watches this machine. */
     void (*emit)(struct smew_machine *machine, const struct smew_event *event, void *owner);
     void *owner; /* whoever runs the machine: given to the functions above */
-    void *user;  /* the program's: given to actions, guards and delays */
+    void *user;  /* the program's: given to actions, guards, delays and services */
+    /* A machine, or a child of it, has run an event to completion: for whoever watches. */
+    void (*transition)(struct smew_machine *machine, const struct smew_event *event,
+                       const struct smew_step *step, void *owner);
 };
 #define SMEW_MACHINE_HOST_INIT SMEW_SIZED(struct smew_machine_host)
 
@@ -139,18 +218,12 @@ SMEW_API SMEW_MUST_USE enum smew_status smew_machine_create(struct smew_chart *c
                                                             struct smew_machine **machine);
 SMEW_API void smew_machine_destroy(struct smew_machine *machine); /* NULL is fine */
 
-/* What an event did. */
-struct smew_step {
-    bool handled; /* a transition was enabled for it, be it a forbidden one (`"EV": {}`) */
-    bool changed; /* the configuration is another one now */
-    bool done;    /* the machine has reached a top-level final state */
-};
-
 /*
  * Enters the initial states at time now_ns.  LIMIT: the chart never came to rest (an endless
  * `always` or `raise`; 10,000 microsteps, or the chart's options.maxIterations); the machine has
  * stopped, with the configuration and context from before that event.  NO_MEMORY: likewise.
- * `step` may be NULL.
+ * `step` may be NULL.  REJECTED: the error of a child was not handled; NO_MACHINE: there is nobody
+ * to send to.  Both stop the machine, likewise.
  */
 SMEW_API SMEW_MUST_USE enum smew_status smew_machine_start(struct smew_machine *machine,
                                                            uint64_t now_ns, struct smew_step *step);
@@ -166,6 +239,46 @@ SMEW_API uint64_t smew_machine_due_ns(const struct smew_machine *machine);
 /* Runs everything due until now_ns, in due order, first in first out on ties. */
 SMEW_API SMEW_MUST_USE enum smew_status
 smew_machine_advance(struct smew_machine *machine, uint64_t now_ns, struct smew_step *step);
+
+/*
+ * A service has finished.  `ok`: xstate.done.actor.ID with {"output": …}, otherwise
+ * xstate.error.actor.ID with {"error": …}; `value` is JSON, or NULL for none.  `machine` is any of
+ * the service's family.  NOT_FOUND: nobody waits for it any more.  Fine in callbacks too: then the
+ * event waits its turn.  TOO_BIG: more than 1 MiB.
+ */
+SMEW_API SMEW_MUST_USE enum smew_status smew_machine_settle(struct smew_machine *machine,
+                                                            uint64_t token, bool ok,
+                                                            const char *value, uint64_t now_ns,
+                                                            struct smew_step *step);
+
+/* ---- looking ------------------------------------------------------------------------- */
+
+enum smew_life {
+    SMEW_LIFE_NEW = 0,
+    SMEW_LIFE_ACTIVE,
+    SMEW_LIFE_DONE,    /* reached its end */
+    SMEW_LIFE_FAILED,  /* came to a limit, had an error that nothing handled, lacked memory */
+    SMEW_LIFE_STOPPED, /* a child that its parent stopped */
+};
+SMEW_API enum smew_life smew_machine_life(const struct smew_machine *machine);
+
+/*
+ * Children: machines and services that a machine has invoked or spawned, in that order, until
+ * their state is left or they are stopped.  They live until the next call that runs the family.
+ */
+struct smew_child {
+    const char *id;
+    const char *source; /* the name in the behaviour */
+    enum smew_life life;
+    struct smew_machine *machine; /* to look at and to send to; NULL for a service */
+    uint64_t token;               /* of a service */
+};
+SMEW_API size_t smew_machine_child_count(const struct smew_machine *machine);
+SMEW_API bool smew_machine_child_at(const struct smew_machine *machine, size_t index,
+                                    struct smew_child *child);
+SMEW_API bool smew_machine_child(const struct smew_machine *machine, const char *id,
+                                 struct smew_child *child);
+SMEW_API struct smew_machine *smew_machine_parent(const struct smew_machine *machine);
 
 SMEW_API const char *smew_machine_id(const struct smew_machine *machine);
 SMEW_API const struct smew_chart *smew_machine_chart(const struct smew_machine *machine);
@@ -186,6 +299,17 @@ SMEW_API size_t smew_machine_state_json(const struct smew_machine *machine, char
 /* True when the state with this dotted path is active. */
 SMEW_API bool smew_machine_in(const struct smew_machine *machine, const char *path);
 
+/* Is the state with that number active?  Of a final machine, the states that it ended in. */
+SMEW_API bool smew_machine_active(const struct smew_machine *machine, size_t state);
+SMEW_API bool smew_machine_has_tag(const struct smew_machine *machine, const char *tag);
+/* Would the history state with that number bring back the other one? */
+SMEW_API bool smew_machine_remembers(const struct smew_machine *machine, size_t history,
+                                     size_t state);
+/* Of a machine that is done: the chart's output, or NULL. */
+SMEW_API const struct smew_value *smew_machine_output(const struct smew_machine *machine);
+/* Of a machine that failed of a child's error: that error as JSON; otherwise NULL. */
+SMEW_API const char *smew_machine_error(const struct smew_machine *machine);
+
 /* True when the machine would take a transition for this event now. */
 SMEW_API bool smew_machine_can(struct smew_machine *machine, const struct smew_event *event);
 
@@ -200,9 +324,37 @@ SMEW_API SMEW_MUST_USE enum smew_status smew_machine_set_string(struct smew_mach
 SMEW_API SMEW_MUST_USE enum smew_status smew_machine_set_bool(struct smew_machine *machine,
                                                               const char *key, bool truth);
 
+/* The same with a document of its own, as JSON text, at most 256 levels deep.  SYNTAX too. */
+SMEW_API SMEW_MUST_USE enum smew_status smew_machine_set_json(struct smew_machine *machine,
+                                                              const char *key, const char *text);
+
 /* In an action: puts an event into the machine's own internal queue.  LIMIT, NO_MEMORY. */
 SMEW_API SMEW_MUST_USE enum smew_status smew_machine_raise(struct smew_machine *machine,
                                                            const char *event);
+
+/* ---- snapshots ----------------------------------------------------------------------- */
+
+/*
+ * Writes the whole family of a root as a JSON document: states, history, context, timers with
+ * their remaining time, events that wait, children.  Terminated and cut to size_bytes; returns
+ * the whole length.  0: not now, the machine is not at rest.  It is between calls, and in the
+ * host's `transition` for the root itself, when no child is in the middle of something.
+ */
+SMEW_API size_t smew_machine_snapshot(const struct smew_machine *machine, char *buffer,
+                                      size_t size_bytes);
+
+/*
+ * A machine that goes on where a snapshot was taken, as of now_ns.  Services that had not settled
+ * are started again, with their tokens; events that waited are run.  The chart may be another
+ * version, as long as it has all the states, children and sources that the snapshot names.
+ *
+ * SYNTAX with one sentence: no snapshot, or not of this chart.  VERSION.  INVALID.  TOO_BIG
+ * (64 MiB).  NO_MEMORY.
+ */
+SMEW_API SMEW_MUST_USE enum smew_status
+smew_machine_restore(struct smew_chart *chart, const char *id, const struct smew_machine_host *host,
+                     const char *text, size_t size_bytes, uint64_t now_ns,
+                     struct smew_machine **machine, struct smew_error *error);
 
 #ifdef __cplusplus
 }

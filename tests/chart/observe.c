@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "chart/machine.h"
+#include <smew/chart.h>
 
 enum { FLAGS = JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL };
 
@@ -66,25 +66,28 @@ static json_t *sorted(json_t *array)
 
 static json_t *active_ids(const struct smew_machine *machine)
 {
+    const struct smew_chart *chart = smew_machine_chart(machine);
     json_t *ids = json_array();
+    struct smew_state state;
 
-    for (uint32_t i = 0; i < machine->chart->state_count; i++)
-        if (smew__set_has(machine->active, i))
-            json_array_append_new(ids, json_string(machine->chart->states[i].id));
+    for (size_t i = 0; smew_chart_state(chart, i, &state); i++)
+        if (smew_machine_active(machine, i))
+            json_array_append_new(ids, json_string(state.id));
     return ids;
 }
 
 static json_t *tags(const struct smew_machine *machine)
 {
+    const struct smew_chart *chart = smew_machine_chart(machine);
     json_t *all = json_array();
+    struct smew_state state;
 
-    for (uint32_t i = 0; i < machine->chart->state_count; i++) {
-        const struct smew_value *own = machine->chart->states[i].tags;
+    for (size_t i = 0; smew_chart_state(chart, i, &state); i++) {
+        for (size_t j = 0; smew_machine_active(machine, i) && j < smew_value_count(state.tags);
+             j++) {
+            const char *tag = smew_value_string(smew_value_at(state.tags, j), "");
 
-        for (size_t j = 0; smew__set_has(machine->active, i) && j < smew_value_count(own); j++) {
-            const char *tag = smew_value_string(smew_value_at(own, j), "");
-
-            if (!has_string(all, tag))
+            if (!has_string(all, tag) && smew_machine_has_tag(machine, tag))
                 json_array_append_new(all, json_string(tag));
         }
     }
@@ -95,31 +98,39 @@ static json_t *tags(const struct smew_machine *machine)
 
 static json_t *meta(const struct smew_machine *machine)
 {
+    const struct smew_chart *chart = smew_machine_chart(machine);
     json_t *all = json_object();
+    struct smew_state state;
 
-    for (uint32_t i = 0; i < machine->chart->state_count; i++) {
-        const struct smew__state *state = &machine->chart->states[i];
-
-        if (smew__set_has(machine->active, i) && state->meta)
-            json_object_set_new(all, state->id, value_json(state->meta));
-    }
+    for (size_t i = 0; smew_chart_state(chart, i, &state); i++)
+        if (smew_machine_active(machine, i) && state.meta)
+            json_object_set_new(all, state.id, value_json(state.meta));
     return all;
+}
+
+static json_t *remembered(const struct smew_machine *machine, size_t history)
+{
+    const struct smew_chart *chart = smew_machine_chart(machine);
+    json_t *ids = json_array();
+    struct smew_state state;
+
+    for (size_t i = 0; smew_chart_state(chart, i, &state); i++)
+        if (smew_machine_remembers(machine, history, i))
+            json_array_append_new(ids, json_string(state.id));
+    return ids;
 }
 
 static json_t *history(const struct smew_machine *machine)
 {
-    const struct smew_chart *chart = machine->chart;
+    const struct smew_chart *chart = smew_machine_chart(machine);
     json_t *all = json_object();
+    struct smew_state state;
 
-    for (uint32_t i = 0; i < chart->state_count; i++) {
-        if (chart->states[i].kind != SMEW__HISTORY)
-            continue;
-        json_t *ids = json_array();
-        for (uint32_t j = 0; j < chart->state_count; j++)
-            if (smew__set_has(smew__remembered(machine, &chart->states[i]), j))
-                json_array_append_new(ids, json_string(chart->states[j].id));
+    for (size_t i = 0; smew_chart_state(chart, i, &state); i++) {
+        json_t *ids = remembered(machine, i);
+
         if (json_array_size(ids) > 0)
-            json_object_set_new(all, chart->states[i].id, sorted(ids));
+            json_object_set_new(all, state.id, sorted(ids));
         json_decref(ids);
     }
     return all;
@@ -154,30 +165,65 @@ static void ask_all(struct smew_machine *machine, json_t *definition, json_t *ca
 
 /* ---- the whole ----------------------------------------------------------------------- */
 
-static const char *status_of(const struct smew_machine *machine)
+static const char *status_text(enum smew_life life)
 {
-    if (machine->life == SMEW__FAILED)
-        return "error";
-    return machine->life == SMEW__DONE ? "done" : "active";
+    static const char *const texts[] = {[SMEW_LIFE_NEW] = "active",
+                                        [SMEW_LIFE_ACTIVE] = "active",
+                                        [SMEW_LIFE_DONE] = "done",
+                                        [SMEW_LIFE_FAILED] = "error",
+                                        [SMEW_LIFE_STOPPED] = "stopped"};
+
+    return texts[life];
 }
 
-json_t *observe(struct smew_machine *machine, json_t *definition, json_t *log)
+static json_t *child_json(const struct smew_child *child)
+{
+    json_t *json = json_object();
+
+    json_object_set_new(json, "status", json_string(status_text(child->life)));
+    if (child->machine)
+        json_object_set_new(json, "value", state_json(child->machine));
+    return json;
+}
+
+/* A machine's own children, and the log of every other machine below it. */
+static json_t *children(const struct smew_machine *machine, json_t *logs)
+{
+    json_t *all = json_object();
+    struct smew_child child;
+    const char *id;
+    json_t *log;
+
+    for (size_t i = 0; smew_machine_child_at(machine, i, &child); i++)
+        json_object_set_new(all, child.id, child_json(&child));
+    json_object_foreach(logs, id, log)
+    {
+        if (!json_object_get(all, id))
+            json_object_set_new(all, id, json_object());
+        json_object_set_new(json_object_get(all, id), "log", json_deep_copy(log));
+    }
+    return all;
+}
+
+json_t *observe(struct smew_machine *machine, json_t *definition, const struct script *script)
 {
     json_t *all = json_object();
     json_t *can = json_array();
 
     ask_all(machine, definition, can);
     json_object_set_new(all, "value", state_json(machine));
-    json_object_set_new(all, "status", json_string(status_of(machine)));
+    json_object_set_new(all, "status", json_string(status_text(smew_machine_life(machine))));
     json_object_set_new(all, "active", active_ids(machine));
     json_object_set_new(all, "context", value_json(smew_machine_context(machine)));
     json_object_set_new(all, "tags", tags(machine));
     json_object_set_new(all, "meta", meta(machine));
     json_object_set_new(all, "history", history(machine));
     json_object_set_new(all, "can", sorted(can));
-    json_object_set(all, "log", log);
-    if (machine->life == SMEW__DONE)
-        json_object_set_new(all, "output", value_json(machine->chart->output));
+    json_object_set(all, "log", script->log);
+    json_object_set(all, "emitted", script->emitted);
+    json_object_set_new(all, "children", children(machine, script->logs));
+    if (smew_machine_output(machine))
+        json_object_set_new(all, "output", value_json(smew_machine_output(machine)));
     json_decref(can);
     return all;
 }

@@ -9,8 +9,10 @@
 
 #include <smew/chart.h>
 
+#include "tests/chart/script.h"
+
 /* `definition` is the case's machine, for the event types that `can` asks for. */
-json_t *observe(struct smew_machine *machine, json_t *definition, json_t *log);
+json_t *observe(struct smew_machine *machine, json_t *definition, const struct script *script);
 
 /* True when every member of `expected` is as observed; otherwise `where` names the first. */
 bool observe_matches(json_t *expected, json_t *observed, const char **where);

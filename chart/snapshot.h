@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SMEW_CHART_SNAPSHOT_H
+#define SMEW_CHART_SNAPSHOT_H
+
+/*
+ * Snapshots: a family at rest as a JSON document.
+ *
+ *     {"smew": 1, "chart": ID, "serials": N, "timers": [TIMER, …], "machine": MACHINE}
+ *
+ *     MACHINE   "status": "new" | "active" | "done" | "error" | "stopped"
+ *               "active": [state id, …]     in document order
+ *               "line": [state id, …]       active leaves in the order of their entry
+ *               "illegal": true             where targets excluded each other
+ *               "history": {id: [state id, …]}
+ *               "context": {…}
+ *               "failure", "error"          status and error of one that failed
+ *               "queue": [EVENT, …]
+ *               "children": [CHILD, …]      in the order in which they were added
+ *     CHILD     "id", "source", "serial", "orphan": true, and
+ *               "machine": MACHINE or "status": a service's
+ *     TIMER     "machine": serial of the child that set it, 0 the root
+ *               "in_ns": how long until it is due
+ *               "event": EVENT, "id", "cancellable": true
+ *               "to": "self" | "parent" | a child's serial | {"named": id}
+ *     EVENT     "type", "text": payload, or "hex" where it is not text, "content": a number
+ *
+ * Members that say nothing (empty, false) are left out.  States are named by their ids, so that a
+ * snapshot outlives a change of the chart which keeps them.  It is as hostile as any file: every
+ * name is looked up, every number checked, and what does not fit is refused as a whole.
+ */
+
+enum { SMEW__SNAPSHOT_VERSION = 1 };
+
+#endif
