@@ -138,7 +138,7 @@ void smew__parcel_answered(struct smew_bus *bus, struct smew__parcel *parcel,
                            enum smew_status status)
 {
     struct smew__peer *peer = parcel->peer;
-    bool late = parcel->linger_ns && smew_now_ns() >= parcel->linger_ns;
+    bool late = parcel->limbo_ns && smew__limbo_is_over(bus, parcel->lingered_ns);
 
     if (status != SMEW_NO_MACHINE || !parcel->route || late) {
         smew__parcel_finish(bus, parcel, status);

@@ -147,22 +147,28 @@ static void insert(struct smew__list *limbo, struct smew__parcel *parcel)
     smew__list_append(before->next, &parcel->link);
 }
 
+bool smew__limbo_is_over(const struct smew_bus *bus, uint64_t lingered_ns)
+{
+    return lingered_ns >= bus->options.linger_ms * SMEW_NS_PER_MS;
+}
+
 void smew__limbo_put(struct smew_bus *bus, struct smew__parcel *parcel)
 {
     smew__parcel_withdraw(parcel);
     parcel->state = SMEW__PARCEL_LIMBO;
     parcel->route->limbo++;
-    if (!parcel->linger_ns)
-        parcel->linger_ns = smew__deadline_ns(bus->options.linger_ms);
+    parcel->limbo_ns = smew_now_ns();
     insert(&bus->limbo, parcel);
     bus->limbo_timer.run = limbo_due;
     (void)smew__timer_set(bus, &bus->limbo_timer, smew__deadline_ns(LIMBO_TICK_MS));
 }
 
 /* Out of limbo: into the new host's window, or to its end. */
-static void leave_limbo(struct smew_bus *bus, struct smew__parcel *parcel, enum smew_status status)
+static void leave_limbo(struct smew_bus *bus, struct smew__parcel *parcel, enum smew_status status,
+                        uint64_t now_ns)
 {
     parcel->route->limbo--;
+    parcel->lingered_ns += now_ns - parcel->limbo_ns;
     if (!status)
         smew__parcel_place(bus, parcel, parcel->route->peer);
     else
@@ -182,7 +188,8 @@ static bool must_stay(const struct smew_bus *bus, const struct smew__parcel *par
     if (route->stuck == bus->limbo_pass)
         return true;
     if (status)
-        return now_ns < parcel->linger_ns && !bus->closing;
+        return !bus->closing &&
+               !smew__limbo_is_over(bus, parcel->lingered_ns + (now_ns - parcel->limbo_ns));
     if (route->leaving == bus->limbo_pass)
         return route->peer != route->leaving_to; /* the host changed under this pass */
     if (route->accepted != route->limbo)
@@ -208,7 +215,7 @@ void smew__limbo_run(struct smew_bus *bus)
             parcel->route->stuck = bus->limbo_pass;
             smew__list_append(&staying, &parcel->link);
         } else {
-            leave_limbo(bus, parcel, status);
+            leave_limbo(bus, parcel, status, now_ns);
         }
     }
     while ((link = smew__list_take(&staying)) != NULL)

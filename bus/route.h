@@ -12,7 +12,9 @@
  * anything new.
  *
  * Limbo.  A parcel whose host died, or that was refused because its machine moved, waits here,
- * in order, for the directory to name a new host; after linger_ms it becomes a dead letter.  The
+ * in order, for the directory to name a new host; after linger_ms in here it becomes a dead letter.
+ * What it waits at a host does not count, so that nothing is lost where machines move and hosts are
+ * slow; that it is refused again and again by a host that is none comes to an end all the same. The
  * parcels of a route leave together, once none of them is with the old host any more.
  *
  * All with the node's lock held.
@@ -50,7 +52,9 @@ void smew__route_forget_peer(struct smew_bus *bus, const struct smew__peer *peer
 /* Drops the table's routes; for closing. */
 void smew__route_fini(struct smew_bus *bus);
 
-/* Moves a parcel from its window into limbo, until linger_ms from now. */
+/* Has a parcel been in limbo for as long as it may? */
+bool smew__limbo_is_over(const struct smew_bus *bus, uint64_t lingered_ns);
+/* Moves a parcel from its window into limbo. */
 void smew__limbo_put(struct smew_bus *bus, struct smew__parcel *parcel);
 /* Moves what has a host again into its window; what waited too long becomes a dead letter. */
 void smew__limbo_run(struct smew_bus *bus);

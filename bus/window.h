@@ -51,7 +51,8 @@ struct smew__parcel {
     struct smew__route *route; /* NULL: addressed to a node, not to a machine */
     struct smew__peer *peer;   /* NULL in limbo and outbox */
     uint64_t position;         /* on the present channel */
-    uint64_t linger_ns;        /* since it first was in limbo: until when; 0: never was */
+    uint64_t limbo_ns;         /* since when it is, or last was, in limbo; 0: never was */
+    uint64_t lingered_ns;      /* how long it was there before */
     enum smew__parcel_state state;
     uint64_t order;             /* among all parcels of the node, as they were accepted */
     bool alone;                 /* when it was placed, its route had nothing older in the window */

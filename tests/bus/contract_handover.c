@@ -113,6 +113,48 @@ static void what_is_held_is_not_overtaken_elsewhere(void **state)
     kit_close(one);
 }
 
+/*
+ * linger_ms is for the time between two hosts.  A message that waits longer than that at one of
+ * them, and is refused because the machine moves on, waits for the next one with a time of its own.
+ */
+static void waiting_at_a_host_is_not_lingering(void **state)
+{
+    enum { LINGER_MS = 500 };
+    struct smew_bus_options options = SMEW_BUS_OPTIONS_INIT;
+    struct smew_bus *one = kit_open(NULL);
+    struct smew_bus *two = kit_open(NULL);
+    struct smew_bus *sender;
+    static struct kit_log letters;
+    static struct kit_log log;
+    uint64_t moved_ns;
+
+    (void)state;
+    kit_log_init(&letters);
+    kit_log_init(&log);
+    options.linger_ms = LINGER_MS;
+    options.on_dead_letter = kit_note_letter;
+    options.user = &letters;
+    sender = kit_open(&options);
+    kit_register(one, "p:*", kit_note, &log);
+    for (uint64_t i = 0; i < 10; i++)
+        kit_send(sender, "p:1", i);
+    kit_wait_delivered(one, 10);
+    kit_register(two, "p:1", kit_ignore, NULL);
+    kit_wait_delivered(two, 10);
+    moved_ns = smew_now_ns();
+    while (smew_now_ns() - moved_ns < LINGER_MS * UINT64_C(1000000))
+        assert_int_equal(smew_bus_poll(sender, 10, 0), SMEW_TIMEOUT);
+    assert_int_equal(smew_bus_unregister(two, "p:1"), SMEW_OK);
+    kit_poll_until(one, &log, 10);
+    kit_expect_run(&log, "p:1", 0, 10);
+    assert_int_equal(smew_bus_flush(sender, KIT_WAIT_MS), SMEW_OK);
+    kit_poll_all(sender);
+    assert_int_equal(letters.count, 0);
+    kit_close(sender);
+    kit_close(two);
+    kit_close(one);
+}
+
 struct released {
     unsigned count;
     char machine[64];
@@ -272,6 +314,7 @@ static void a_closed_pattern_is_in_nobodys_way(void **state)
 BUS_CONTRACT_PART(bus_contract_handover, SUPPORT_TEST(queued_messages_move_along),
                   SUPPORT_TEST(a_held_message_delays_the_handover),
                   SUPPORT_TEST(what_is_held_is_not_overtaken_elsewhere),
+                  SUPPORT_TEST(waiting_at_a_host_is_not_lingering),
                   SUPPORT_TEST(an_id_goes_and_comes_back), SUPPORT_TEST(a_machine_moves_under_load),
                   SUPPORT_TEST(a_claimant_that_goes_leaves_the_id),
                   SUPPORT_TEST(a_closed_pattern_is_in_nobodys_way));
