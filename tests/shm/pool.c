@@ -64,6 +64,8 @@ static void test_claim_and_seal(void **state)
     /* Nothing is said of it before it is sealed. */
     assert_int_equal(smew__pool_reclaim(&sides.pool, SIDES_LANE, NULL, NULL), 0);
     assert_int_equal(smew__pool_find(&sides.pool, SIDES_LANE, 9, &handle), SMEW_NOT_FOUND);
+    assert_int_equal(smew__pool_reclaim(&sides.pool, 0, NULL, NULL), 0);
+    assert_int_equal(smew__pool_find(&sides.pool, 0, 0, &handle), SMEW_NOT_FOUND);
     assert_int_equal(smew__pool_seal(&sides.pool, &claim, 0, SIDES_LANE, 9, &handle), SMEW_INVALID);
     assert_int_equal(smew__pool_seal(&sides.pool, &claim, claim.size + 1, SIDES_LANE, 9, &handle),
                      SMEW_INVALID);
@@ -98,12 +100,36 @@ static void test_release_once(void **state)
     /* Sealed, and its record never committed. */
     assert_int_equal(sides_put(&sides, 100, 1, &handle), SMEW_OK);
     assert_int_equal(smew__pool_release(&sides.pool, handle.offset, handle.generation), SMEW_OK);
+    assert_int_equal(sides_resolve(&sides, &handle, 1), SMEW_CORRUPT);
     assert_int_equal(smew__pool_reclaim(&sides.pool, SIDES_LANE, always, NULL), 0);
     /* The next one in the same place is not released by the old one's name. */
     assert_int_equal(smew__pool_claim(&sides.pool, 100, &claim), SMEW_OK);
     assert_int_equal(claim.offset, handle.offset);
     assert_int_equal(smew__pool_release(&sides.pool, handle.offset, handle.generation),
                      SMEW_INVALID);
+    sides_close(&sides);
+}
+
+/* A block's header lies where another one's payload was, and nothing of that shines through. */
+static void test_headers_are_written_whole(void **state)
+{
+    const uint8_t zeros[sizeof((struct smew__pool_block *)NULL)->zero] = {0};
+    struct smew__pool_handle handle;
+    struct smew__pool_claim claim;
+    struct sides sides;
+
+    (void)state;
+    sides_open(&sides, SIDES_UNITS);
+    assert_int_equal(smew__pool_claim(&sides.pool, 2 * sides_page(), &claim), SMEW_OK);
+    memset(claim.payload, 0xff, (size_t)claim.size);
+    assert_int_equal(smew__pool_release(&sides.pool, claim.offset, claim.generation), SMEW_OK);
+    assert_int_equal(sides_put(&sides, 1, 1, &handle), SMEW_OK);
+    assert_int_equal(sides_put(&sides, 1, 2, &handle), SMEW_OK);
+    assert_int_equal(handle.offset, claim.offset + sides_page());
+    assert_memory_equal(sides.consumer.memory.data + handle.offset +
+                            offsetof(struct smew__pool_block, zero),
+                        zeros, sizeof zeros);
+    sides_check(&sides.consumer, &handle, 2);
     sides_close(&sides);
 }
 
@@ -399,6 +425,7 @@ int main(void)
         SUPPORT_TEST(test_put_resolve_reclaim),
         SUPPORT_TEST(test_claim_and_seal),
         SUPPORT_TEST(test_release_once),
+        SUPPORT_TEST(test_headers_are_written_whole),
         SUPPORT_TEST(test_sizes_at_the_edges),
         SUPPORT_TEST(test_fragments),
         SUPPORT_TEST(test_blocks_are_bounded),

@@ -152,12 +152,33 @@ static void test_holes_are_not_touched(void **state)
     smew__pool_memory_fini(&memory);
 }
 
+/* Whatever a handle says: before the consumer knows that it may touch the pool, it does not. */
+static void test_nothing_is_resolved_before_settling(void **state)
+{
+    struct sides sides = {.consumer = sides_create(SIDES_UNITS)};
+    struct smew__pool_handle handle;
+
+    (void)state;
+    assert_int_equal(smew__pool_memory_attach(sides_passed(&sides.consumer), &sides.producer),
+                     SMEW_OK);
+    assert_int_equal(smew__pool_init(&sides.pool, &sides.producer), SMEW_OK);
+    assert_int_equal(sides_put(&sides, 100, 1, &handle), SMEW_OK);
+    assert_int_equal(sides_resolve(&sides, &handle, 1), SMEW_CORRUPT);
+    assert_int_equal(smew__pool_memory_settle(&sides.consumer), SMEW_OK);
+    assert_int_equal(smew__pool_memory_settle(&sides.consumer), SMEW_OK);
+    sides_check(&sides.consumer, &handle, 1);
+    sides_close(&sides);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SUPPORT_TEST(test_golden_bytes),          SUPPORT_TEST(test_golden_fingerprint),
-        SUPPORT_TEST(test_create_checks_sizes),   SUPPORT_TEST(test_attach_refuses_lies),
+        SUPPORT_TEST(test_golden_bytes),
+        SUPPORT_TEST(test_golden_fingerprint),
+        SUPPORT_TEST(test_create_checks_sizes),
+        SUPPORT_TEST(test_attach_refuses_lies),
         SUPPORT_TEST(test_holes_are_not_touched),
+        SUPPORT_TEST(test_nothing_is_resolved_before_settling),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

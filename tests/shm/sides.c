@@ -36,6 +36,8 @@ void sides_open(struct sides *sides, uint64_t units)
     assert_int_equal(smew__pool_memory_attach(sides_passed(&sides->consumer), &sides->producer),
                      SMEW_OK);
     assert_int_equal(smew__pool_memory_settle(&sides->consumer), SMEW_OK);
+    assert_int_equal(sides->consumer.memory.fd, -1); /* neither costs an fd any more */
+    assert_int_equal(sides->producer.memory.fd, -1);
     assert_int_equal(smew__pool_init(&sides->pool, &sides->producer), SMEW_OK);
 }
 

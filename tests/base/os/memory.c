@@ -259,7 +259,9 @@ static void test_attach_refuses_holes(void **state)
                      0);
     assert_int_equal(attach(passed(&mine), true, &other), SMEW_CORRUPT);
     smew__memory_fini(&mine);
-    fd = raw_memfd(MFD_ALLOW_SEALING, page_size() - 1, fixed);
+    fd = raw_memfd(MFD_ALLOW_SEALING, page_size() + 1, 0); /* whole, but no multiple of a page */
+    assert_int_equal(posix_fallocate(fd, 0, page + 1), 0);
+    assert_int_equal(fcntl(fd, F_ADD_SEALS, fixed), 0);
     assert_int_equal(attach(fd, true, &other), SMEW_CORRUPT);
     fd = raw_memfd(MFD_ALLOW_SEALING, 0, fixed);
     assert_int_equal(smew__memory_attach(fd, true, 0, 100, 0, &other), SMEW_CORRUPT);
