@@ -29,7 +29,7 @@ static void write_name(struct smew__text *text, const char *name)
 }
 
 /* From the root's child down to the state; its depth is bounded, so the way up is kept here. */
-static void write_path(const struct smew_chart *chart, uint32_t leaf, struct smew__text *text)
+void smew__path_write(const struct smew_chart *chart, uint32_t leaf, struct smew__text *text)
 {
     uint16_t way[SMEW__DEPTH_MAX + 1];
     size_t depth = 0;
@@ -56,7 +56,7 @@ size_t smew_machine_state(const struct smew_machine *machine, char *buffer, size
             continue;
         if (!first)
             smew__text_bytes(&text, ",", 1);
-        write_path(machine->chart, at, &text);
+        smew__path_write(machine->chart, at, &text);
         first = false;
     }
     return text.length;

@@ -255,6 +255,8 @@ void smew__machine_stop(struct smew_machine *machine);
 
 /* ---- inspect.c ----------------------------------------------------------------------- */
 
+/* A state's path from the root, as smew__chart_path() reads it; the root's is empty. */
+void smew__path_write(const struct smew_chart *chart, uint32_t leaf, struct smew__text *text);
 /* The states of the state value: the active ones, in every configuration that is legal. */
 void smew__shown_states(const struct smew_machine *machine, uint64_t *set);
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "chart/snapshot.h"
 
 /* ---- plain values -------------------------------------------------------------------- */
 
@@ -51,23 +52,29 @@ bool smew__restore_life(struct smew__restore *restore, const json_t *json, uint8
 
 /* ---- sets of states ------------------------------------------------------------------ */
 
-/* Looks from `*from` on, where the next one of a sorted list is found at once. */
-static bool find_state(struct smew__restore *restore, const struct smew_chart *chart,
-                       const json_t *json, uint32_t *from)
+static bool is_path_of(const struct smew_chart *chart, uint32_t state, const char *path)
 {
-    const char *id;
+    char buffer[SMEW__PATH_SIZE];
+    struct smew__text text = smew__text_into(buffer, sizeof buffer);
 
-    if (!smew__restore_text(restore, json, "a state's id", &id))
+    smew__path_write(chart, state, &text);
+    return strcmp(buffer, path) == 0;
+}
+
+/* Looks behind `*at` first, where the next one of a list in document order often is. */
+static bool find_state(struct smew__restore *restore, const struct smew_chart *chart,
+                       const json_t *json, uint32_t *at)
+{
+    const char *path;
+
+    if (!smew__restore_text(restore, json, "a state's path", &path))
         return false;
-    for (uint32_t i = 0; i < chart->state_count; i++) {
-        uint32_t at = (*from + i) % chart->state_count;
-
-        if (strcmp(chart->states[at].id, id) == 0) {
-            *from = at;
-            return true;
-        }
-    }
-    return smew__restore_refuse(restore, "there is no state \"%.100s\" in \"%.100s\"", id,
+    if (*at + 1 < chart->state_count && is_path_of(chart, *at + 1, path))
+        ++*at;
+    else
+        *at = smew__chart_path(chart, 0, path);
+    return *at != SMEW__NO_STATE ||
+           smew__restore_refuse(restore, "there is no state \"%.100s\" in \"%.100s\"", path,
                                 chart->id);
 }
 
@@ -179,18 +186,16 @@ static bool read_history(struct smew__restore *restore, struct smew_machine *mac
     const struct smew_chart *chart = machine->chart;
     json_t *object = (json_t *)(uintptr_t)json;
     size_t words = smew__words(machine);
-    uint32_t at = 0;
+    uint32_t at;
 
     if (json && !json_is_object(json))
         return smew__restore_refuse(restore, "\"history\" is no object");
     for (void *item = json_object_iter(object); item; item = json_object_iter_next(object, item)) {
-        const char *id = json_object_iter_key(item);
+        const char *path = json_object_iter_key(item);
 
-        for (at = 0; at < chart->state_count; at++)
-            if (chart->states[at].kind == SMEW__HISTORY && strcmp(chart->states[at].id, id) == 0)
-                break;
-        if (at == chart->state_count)
-            return smew__restore_refuse(restore, "there is no history state \"%.100s\"", id);
+        at = smew__chart_path(chart, 0, path);
+        if (at == SMEW__NO_STATE || chart->states[at].kind != SMEW__HISTORY)
+            return smew__restore_refuse(restore, "there is no history state \"%.100s\"", path);
         uint64_t *set = machine->history + chart->states[at].slot * words;
         if (!read_set(restore, chart, json_object_iter_value(item), set) ||
             !check_memory(restore, machine, at, set))
@@ -207,9 +212,7 @@ static bool read_context(struct smew__restore *restore, struct smew_machine *mac
     struct smew_value *value;
     enum smew_status status;
 
-    if (!json_is_object(json))
-        return smew__restore_refuse(restore, "\"context\" is no object");
-    if (json_object_size(json) == 0)
+    if (json_object_size(json) == 0) /* one that is no object is the chart's, and never written */
         return true;
     status = smew__value_of_jansson(json, &value);
     if (status == SMEW_SYNTAX)

@@ -69,6 +69,16 @@ static void write_event(struct smew__text *text, const struct smew_event *event)
     smew__text_string(text, "}");
 }
 
+/* Paths rather than ids: two states may have the same id. */
+static void write_path(struct smew__text *text, const struct smew_chart *chart, uint32_t state)
+{
+    char path[SMEW__PATH_SIZE];
+    struct smew__text inner = smew__text_into(path, sizeof path);
+
+    smew__path_write(chart, state, &inner);
+    smew__text_json(text, path);
+}
+
 static void write_set(struct smew__text *text, const struct smew_machine *machine,
                       const uint64_t *set)
 {
@@ -80,7 +90,7 @@ static void write_set(struct smew__text *text, const struct smew_machine *machin
         smew__text_string(text, "[");
     for (; at != SMEW__SET_END; at = smew__set_next(set, words, at + 1), separator = ",") {
         smew__text_string(text, separator);
-        smew__text_json(text, machine->chart->states[at].id);
+        write_path(text, machine->chart, at);
     }
     smew__text_string(text, "]");
 }
@@ -105,7 +115,7 @@ static void write_line(struct smew__text *text, const struct smew_machine *machi
     write_name(text, "line");
     for (uint32_t i = 0; i < machine->line_count; i++) {
         smew__text_string(text, i > 0 ? "," : "[");
-        smew__text_json(text, machine->chart->states[machine->line[i]].id);
+        write_path(text, machine->chart, machine->line[i]);
     }
     smew__text_string(text, machine->line_count > 0 ? "]" : "[]");
 }
@@ -117,8 +127,8 @@ static void write_history(struct smew__text *text, const struct smew_machine *ma
     bool any = false;
 
     for (uint32_t i = 0; i < chart->history_count; i++) {
-        const struct smew__state *state = &chart->states[chart->histories[i]];
-        const uint64_t *set = smew__remembered(machine, state);
+        uint16_t history = chart->histories[i];
+        const uint64_t *set = smew__remembered(machine, &chart->states[history]);
 
         if (smew__set_next(set, words, 0) == SMEW__SET_END)
             continue;
@@ -127,7 +137,7 @@ static void write_history(struct smew__text *text, const struct smew_machine *ma
         else
             smew__text_string(text, ",\"history\":{");
         any = true;
-        smew__text_json(text, state->id);
+        write_path(text, chart, history);
         smew__text_string(text, ":");
         write_set(text, machine, set);
     }

@@ -8,10 +8,10 @@
  *     {"smew": 1, "chart": ID, "serials": N, "timers": [TIMER, …], "machine": MACHINE}
  *
  *     MACHINE   "status": "new" | "active" | "done" | "error" | "stopped"
- *               "active": [state id, …]     in document order
- *               "line": [state id, …]       active leaves in the order of their entry
+ *               "active": [PATH, …]         in document order
+ *               "line": [PATH, …]           active leaves in the order of their entry
  *               "illegal": true             where targets excluded each other
- *               "history": {id: [state id, …]}
+ *               "history": {PATH: [PATH, …]}
  *               "context": {…}
  *               "failure", "error"          status and error of one that failed
  *               "queue": [EVENT, …]
@@ -24,11 +24,15 @@
  *               "to": "self" | "parent" | a child's serial | {"named": id}
  *     EVENT     "type", "text": payload, or "hex" where it is not text, "content": a number
  *
- * Members that say nothing (empty, false) are left out.  States are named by their ids, so that a
- * snapshot outlives a change of the chart which keeps them.  It is as hostile as any file: every
- * name is looked up, every number checked, and what does not fit is refused as a whole.
+ * Members that say nothing (empty, false) are left out.  A PATH is dotted, from
+ * the root, whose own is empty: a snapshot outlives a change of the chart which keeps its states.
+ * It is as hostile as any file: every name is looked up, every number checked, and what does not
+ * fit is refused as a whole.
  */
 
-enum { SMEW__SNAPSHOT_VERSION = 1 };
+enum {
+    SMEW__SNAPSHOT_VERSION = 1,
+    SMEW__PATH_SIZE = 2048 + 256 /* the loader bounds names; each dot in them is escaped */
+};
 
 #endif

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * smew-conformance DIRECTORY | CASE.json: runs every conformance case below a folder through the
- * public API, step by step, and compares what is observed on every field that the case expects.
+ * smew-conformance [-r] DIRECTORY | CASE.json: runs every conformance case below a folder through
+ * the public API, step by step, and compares what is observed on every field that the case expects.
+ *
+ * With -r the machine is replaced after every step by one that was restored from its snapshot,
+ * which must change nothing.
  *
  * A line for each failure with the first difference; the last line is `N passed, N failed`.
  * Answers 0 when all have passed, 1 when not, 2 when it is used wrongly; 77 when there is nothing
@@ -22,6 +25,7 @@ enum { WRONG = 2, SKIPPED = 77, SHOWN = 200, FLAGS = JSON_DECODE_INT_AS_REAL };
 static struct {
     unsigned passed;
     unsigned failed;
+    bool rehydrate; /* after every step */
 } total;
 
 /* ---- saying what is different -------------------------------------------------------- */
@@ -189,6 +193,8 @@ static bool run_steps(const char *path, json_t *it, struct run *run)
             return fail(path, i, smew_status_text(status));
         if (!compare(path, i, run->machine, it, run->script))
             return false;
+        if (total.rehydrate && rehydrate(run) != SMEW_OK)
+            return fail(path, i, "cannot be restored");
     }
     return true;
 }
@@ -246,10 +252,13 @@ static int visit(const char *path, const struct stat *info, int type, struct FTW
 
 int main(int argc, char **argv)
 {
+    total.rehydrate = argc > 1 && strcmp(argv[1], "-r") == 0;
+    argc -= total.rehydrate;
+    argv += total.rehydrate;
     const char *path = argc > 1 ? argv[1] : getenv("SMEW_CONFORMANCE");
 
     if (!path || argc > 2) {
-        (void)fprintf(stderr, "usage: smew-conformance DIRECTORY | CASE.json\n");
+        (void)fprintf(stderr, "usage: smew-conformance [-r] DIRECTORY | CASE.json\n");
         return WRONG;
     }
     if (nftw(path, visit, 16, FTW_PHYS) != 0) {
