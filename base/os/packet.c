@@ -112,8 +112,8 @@ static enum smew_status judge(const struct msghdr *message, ssize_t got, size_t 
     return SMEW_OK;
 }
 
-/* Looks at the next datagram, and leaves it: -1 with errno, or its size. */
-static ssize_t peek(int fd, struct msghdr *message)
+/* Looks at the next datagram and its fds, and leaves it: -1 with errno, or its size. */
+static ssize_t look(int fd, struct msghdr *message)
 {
     ssize_t got;
 
@@ -149,7 +149,7 @@ enum smew_status smew__packet_receive(int fd, void *data, size_t size, size_t *d
 
     if (size == 0)
         return SMEW_INVALID;
-    got = peek(fd, &message);
+    got = look(fd, &message);
     if (got < 0)
         return smew__os_status(errno);
     count = take_fds(&message, came);
@@ -168,5 +168,21 @@ enum smew_status smew__packet_receive(int fd, void *data, size_t size, size_t *d
     memcpy(fds, came, count * sizeof *came);
     *fd_count = count;
     *done = (size_t)got;
+    return SMEW_OK;
+}
+
+enum smew_status smew__packet_peek(int fd, uint8_t *first)
+{
+    uint8_t byte;
+    ssize_t got;
+
+    do {
+        got = SMEW__SYS(recv(fd, &byte, sizeof byte, MSG_PEEK));
+    } while (got < 0 && errno == EINTR);
+    if (got < 0)
+        return smew__os_status(errno);
+    if (got == 0)
+        return SMEW_RESET;
+    *first = byte;
     return SMEW_OK;
 }

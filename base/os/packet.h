@@ -31,6 +31,8 @@ enum smew_status smew__packet_send(int fd, const void *data, size_t size, const 
  */
 enum smew_status smew__packet_receive(int fd, void *data, size_t size, size_t *done, int *fds,
                                       size_t *fd_count);
+/* The first byte of the next datagram, which stays where it is.  AGAIN, RESET as above. */
+enum smew_status smew__packet_peek(int fd, uint8_t *first);
 /* Accepting, peer credentials and shutdown are those of socket.h. */
 
 #endif

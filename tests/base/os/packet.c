@@ -261,12 +261,17 @@ static void test_no_room_for_fds(void **state)
 {
     int four[MAX];
     int ends[2];
+    uint8_t first = 0;
 
     (void)state;
     make_pair(ends);
     for (size_t i = 0; i < MAX; i++)
         four[i] = ends[0];
+    assert_int_equal(smew__packet_peek(ends[1], &first), SMEW_AGAIN);
     assert_int_equal(smew__packet_send(ends[0], "four", 4, four, MAX), SMEW_OK);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(smew__packet_peek(ends[1], &first), SMEW_OK);
+    assert_int_equal(first, 'f');
     assert_int_equal(support_reap(support_fork(receive_without_room, ends), WAIT_MS), 0);
     close_all(ends, 2);
 }
