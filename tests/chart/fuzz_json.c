@@ -37,7 +37,7 @@ static void run(struct smew_chart *chart)
         (void)smew_machine_state_json(machine, text, sizeof text);
         (void)smew_value_json(smew_machine_context(machine), text, sizeof text);
     }
-    if (status != SMEW_OK && status != SMEW_LIMIT && status != SMEW_STOPPED)
+    if (status == SMEW_INVALID || status == SMEW_BUSY || status == SMEW_NO_MEMORY)
         abort();
     smew_machine_destroy(machine);
 }
