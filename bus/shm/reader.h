@@ -28,18 +28,21 @@
  * Damage at n:
  *   header right, body wrong, or commit word wrong and header right: exactly n is lost, its size is
  *   known, the next is read.
- *   header wrong: where n ends is not known, and the reader is *searching* from then on.  When head
- *   is beyond n, the next valid header is looked for, at every multiple of 32 up to head: its
- * commit word is that of a number m > n that fits (by how many records would lie before and behind
- * it), and its CRC, which is seeded with the commit word, is right.  n to m - 1 are lost; when
- * there is none, everything up to head.  Until that is known n is not complete, so that the writer
- * does not write over what is searched. head impossible though its check is right, or
- * SMEW__LANE_LOSSES_MAX losses within SMEW__LANE_LOSSES_PERIOD records: quarantine. Lost records
- * are complete, with the answer CORRUPT.  Each is reported once.
+ *   header wrong: where n ends is not known, and the reader is *searching* from then on.  When
+ *   head is beyond n, the next valid header is looked for, at every multiple of 32 up to head: its
+ *   commit word is that of a number m > n that fits (by how many records would lie before and
+ *   behind it), and its CRC, which is seeded with the commit word, is right.  n to m - 1 are lost;
+ *   when there is none, everything up to head.  Until that is known n is not complete, so that the
+ *   writer does not write over what is searched.
+ *   head impossible though its check is right, or SMEW__LANE_LOSSES_MAX losses within
+ *   SMEW__LANE_LOSSES_PERIOD records: quarantine.
+ * Lost records are complete, with the answer CORRUPT.  Each is reported once.
  *
  * complete, the stores in their order (record n, in any order of n):
- *   1  answer's place of n = (n, status)    relaxed, made visible by 2; only when it is not OK
+ *   1  answer's place of n = (n, status)    relaxed, made visible by 2; when it is not OK
  *   2  specials + 1                         release; pairs with collect
+ *   or, OK while something older is at work:
+ *   1  answer's place of n = (n, DONE)      release; pairs with writer_done
  * publish, the stores in their order:
  *   3  completed = the first that is not    release; pairs with collect
  *   4  turn + 1                             release; pairs with writer_turn
@@ -137,8 +140,9 @@ bool smew__lane_reader_publish(struct smew__lane_reader *reader);
 bool smew__lane_reader_arm(struct smew__lane_reader *reader);
 void smew__lane_reader_disarm(struct smew__lane_reader *reader); /* awake: nobody needs to ring */
 /*
- * Is there a record, or damage to look at?  Then smew__lane_reader_next() does not say AGAIN.
- * Changes nothing.  That nothing follows is no reason: who says so rings.
+ * Is there a record, or damage to look at?  Then smew__lane_reader_next() has something to say; or
+ * it finds that the head has to say more first, and this is false until it does.  Changes nothing.
+ * That nothing follows is no reason: who says so rings.
  */
 bool smew__lane_reader_ready(const struct smew__lane_reader *reader);
 
