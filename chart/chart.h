@@ -36,8 +36,9 @@ enum {
     SMEW__STATES_MAX = UINT16_MAX - 1, /* so that ids fit 16 bits */
     SMEW__DEPTH_MAX = 256,          /* of states, of values, of guards: what recurses is bounded */
     SMEW__DELAY_MAX_MS = INT32_MAX, /* as setTimeout's, 24.8 days */
-    SMEW__HEIGHT_MAX = 16,          /* generations of machines: their calls nest */
-    SMEW__ITERATIONS_MAX = 10000    /* of one event; a chart may say less or more (maxIterations) */
+    SMEW__HISTORY_WORDS_MAX = 1 << 20, /* 8 MiB a machine, twice */
+    SMEW__HEIGHT_MAX = 16,             /* generations of machines: their calls nest */
+    SMEW__ITERATIONS_MAX = 10000 /* of one event; a chart may say less or more (maxIterations) */
 };
 #define SMEW__NONE UINT32_MAX
 

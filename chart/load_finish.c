@@ -186,6 +186,17 @@ static bool list_histories(struct smew__loader *loader, uint32_t number)
     return true;
 }
 
+/* Each history state remembers a set of states, in every machine. */
+static bool check_memory(struct smew__loader *loader)
+{
+    size_t words = smew__set_words(state_count(loader));
+
+    return loader->chart->history_count * words <= SMEW__HISTORY_WORDS_MAX ||
+           smew__refuse(loader, SMEW_LIMIT, SMEW__AT(loader->sources, struct smew__source, 0)->json,
+                        "%u history states among %u states are too many",
+                        loader->chart->history_count, state_count(loader));
+}
+
 static bool load_histories(struct smew__loader *loader)
 {
     for (uint32_t i = 0; i < state_count(loader); i++)
@@ -194,7 +205,7 @@ static bool load_histories(struct smew__loader *loader)
     for (uint32_t i = 0; i < state_count(loader); i++)
         if (smew__loader_state(loader, i)->kind == SMEW__HISTORY && !check_history(loader, i))
             return false;
-    return true;
+    return check_memory(loader);
 }
 
 /* ---- leaves -------------------------------------------------------------------------- */

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
+
 static uint64_t tokens[8]; /* of services, in the order in which they were started */
 static size_t started;
 
@@ -265,6 +267,25 @@ static void test_parent_stops_its_child(void **state)
     smew_machine_destroy(machine);
 }
 
+/* Events to a child and back, once everything has been used. */
+static void test_warm_family_allocates_nothing(void **state)
+{
+    struct kit_log log;
+    struct smew_machine *machine = start(family_text, &log);
+    uint64_t before = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 100; i++) {
+        if (i == 10)
+            before = smew__alloc_count();
+        log.text[0] = '\0';
+        assert_int_equal(kit_send(machine, "PING", NULL, NULL), SMEW_OK);
+        assert_string_equal(log.text, "ping PONG{\"n\":1}");
+    }
+    assert_int_equal(smew__alloc_count() - before, 0);
+    smew_machine_destroy(machine);
+}
+
 /* ---- limits -------------------------------------------------------------------------- */
 
 static void test_generations_are_bounded(void **state)
@@ -324,6 +345,7 @@ int main(void)
         SUPPORT_TEST(test_child_ends),
         SUPPORT_TEST(test_child_fails),
         SUPPORT_TEST(test_parent_stops_its_child),
+        SUPPORT_TEST(test_warm_family_allocates_nothing),
         SUPPORT_TEST(test_generations_are_bounded),
         SUPPORT_TEST(test_ping_pong_comes_to_a_limit),
     };
