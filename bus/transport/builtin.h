@@ -8,6 +8,7 @@
 
 extern const struct smew_transport_ops smew__transport_pipe;
 extern const struct smew_transport_ops smew__transport_inproc;
+extern const struct smew_transport_ops smew__transport_shm;
 
 /* Has a place, and a frame_max within the limit; INVALID says what is wrong. */
 enum smew_status smew__endpoint_check(const struct smew_endpoint *endpoint,

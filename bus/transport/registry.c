@@ -23,6 +23,7 @@ enum { SCHEME_SIZE_MAX = 15, ADDED_MAX = 16 };
 static const struct smew_transport_ops *const built_in[] = {
     &smew__transport_pipe,
     &smew__transport_inproc,
+    &smew__transport_shm,
 };
 
 /* Non-NULL up to the first NULL; a slot is written once. */
@@ -46,6 +47,10 @@ static enum smew_status check_ops(const struct smew_transport_ops *ops, struct s
                           "\"%.32s\" is no scheme: 1 to %d lower case letters, digits and '-', "
                           "not beginning with '-'",
                           ops->scheme, SCHEME_SIZE_MAX);
+    if ((ops->flags & SMEW_TRANSPORT_LANES) != 0)
+        return smew__fail(error, SMEW_INVALID,
+                          "the transport %s says that it shares memory: only built-in ones do",
+                          ops->scheme);
     if ((ops->flags & ~(uint32_t)SMEW_TRANSPORT_IN_PROCESS) != 0)
         return smew__fail(error, SMEW_INVALID,
                           "the transport %s sets flags that this version does not know: 0x%x",

@@ -35,6 +35,7 @@ static void the_built_in_are_there(void **state)
     assert_string_equal(smew_transport_find("pipe")->scheme, "pipe");
     assert_int_equal(smew_transport_find("pipe")->flags, 0);
     assert_int_equal(smew_transport_find("inproc")->flags, SMEW_TRANSPORT_IN_PROCESS);
+    assert_int_equal(smew_transport_find("shm")->flags, SMEW_TRANSPORT_LANES);
     assert_null(smew_transport_find("pip"));
     assert_null(smew_transport_find("pipes"));
     assert_null(smew_transport_find(""));
@@ -70,6 +71,11 @@ static void what_is_not_whole_is_refused(void **state)
     ops = whole;
     ops.flags = 1u << 7;
     expect_refused(&ops, SMEW_INVALID, "flags");
+    ops.flags = SMEW_TRANSPORT_LANES;
+    expect_refused(&ops, SMEW_INVALID, "built-in");
+    assert_null(smew_transport_find("whole-1"));
+    ops.flags = SMEW_TRANSPORT_LANES | SMEW_TRANSPORT_IN_PROCESS;
+    expect_refused(&ops, SMEW_INVALID, "built-in");
     assert_null(smew_transport_find("whole-1"));
 }
 

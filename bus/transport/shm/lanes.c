@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Lanes for the bus: asking, granting, ringing.
+ *
+ * Happy path: ASK goes out and is remembered; its GRANT is kept until the bus takes it, and mapped
+ * then.  On the other side an ASK is kept until the bus answers it.
+ *
+ * Failures: a GRANT or DENY that nobody asked for, a lane of another number or larger than asked
+ * for, more questions at once than may be: CORRUPT, and the channel ends.  A grant that could not
+ * be mapped for want of memory is an answer with that status.
+ */
+#include "bus/transport/shm/lanes.h"
+
+#include "base/os/fd.h"
+#include "bus/transport/shm/end.h"
+
+bool smew__channel_has_lanes(const struct smew_channel *channel)
+{
+    return channel->ops == &smew__shm_ops &&
+           ((const struct smew__shm_end *)(const void *)channel)->gives_lanes;
+}
+
+/* ---- what was heard ------------------------------------------------------------------ */
+
+enum smew_status smew__shm_heard_ask(struct smew__shm_end *end,
+                                     const struct smew__shm_datagram *datagram)
+{
+    if (!end->gives_lanes || end->asked_count == SMEW__SHM_ASKS_MAX)
+        return SMEW_CORRUPT;
+    end->asked[(end->asked_first + end->asked_count++) % SMEW__SHM_ASKS_MAX] = *datagram;
+    return SMEW_OK;
+}
+
+static struct smew__lane_ask *find_ask(struct smew__shm_end *end, uint64_t lane)
+{
+    for (size_t i = 0; i < end->ask_count; i++) {
+        if (end->asks[i].lane == lane)
+            return &end->asks[i];
+    }
+    return NULL;
+}
+
+static bool is_answered(const struct smew__shm_end *end, uint64_t lane)
+{
+    for (size_t i = 0; i < end->answer_count; i++) {
+        if (end->answers[(end->answer_first + i) % SMEW__SHM_ASKS_MAX].lane == lane)
+            return true;
+    }
+    return false;
+}
+
+enum smew_status smew__shm_heard_answer(struct smew__shm_end *end,
+                                        const struct smew__shm_datagram *datagram, int fds[2])
+{
+    struct smew__shm_answer answer = {
+        .lane = datagram->lane, .status = datagram->status, .fds = {-1, -1}};
+
+    if (datagram->type == SMEW__SHM_GRANT) {
+        answer.fds[0] = fds[0];
+        answer.fds[1] = fds[1];
+    }
+    /* Each question is answered once, so there is room for the answer. */
+    if (find_ask(end, answer.lane) == NULL || is_answered(end, answer.lane)) {
+        smew__fd_close(&answer.fds[0]);
+        smew__fd_close(&answer.fds[1]);
+        return SMEW_CORRUPT;
+    }
+    end->answers[(end->answer_first + end->answer_count++) % SMEW__SHM_ASKS_MAX] = answer;
+    return SMEW_OK;
+}
+
+void smew__shm_lanes_fini(struct smew__shm_end *end)
+{
+    while (end->answer_count > 0) {
+        struct smew__shm_answer *answer = &end->answers[end->answer_first];
+
+        smew__fd_close(&answer->fds[0]);
+        smew__fd_close(&answer->fds[1]);
+        end->answer_first = (end->answer_first + 1) % SMEW__SHM_ASKS_MAX;
+        end->answer_count--;
+    }
+}
+
+/* ---- the end that asks --------------------------------------------------------------- */
+
+enum smew_status smew__channel_ask(struct smew_channel *channel, const struct smew__lane_ask *ask)
+{
+    struct smew__shm_end *end = smew__shm_end_of(channel);
+    const struct smew__shm_datagram datagram = {.type = SMEW__SHM_ASK,
+                                                .lane = ask->lane,
+                                                .ring_bytes = ask->ring_bytes,
+                                                .window = ask->window,
+                                                .after = ask->after};
+    enum smew_status status;
+
+    if (!smew__shm_ours(end))
+        return SMEW_FORKED;
+    if (ask->lane == 0 || find_ask(end, ask->lane) != NULL)
+        return SMEW_INVALID;
+    if (end->ask_count == SMEW__SHM_ASKS_MAX)
+        return SMEW_AGAIN; /* the next answer makes the fd ready */
+    status = smew__shm_say(end, &datagram, NULL, 0);
+    if (status == SMEW_OK)
+        end->asks[end->ask_count++] = *ask;
+    return status;
+}
+
+static uint64_t rounded(uint64_t size, uint64_t least)
+{
+    uint64_t power = least;
+
+    while (power < size)
+        power *= 2;
+    return power;
+}
+
+/* A lane may be smaller than asked for, since the giver has a quota; it is never another one. */
+static bool is_what_was_asked(const struct smew__lane_memory *memory,
+                              const struct smew__lane_ask *ask)
+{
+    return memory->lane == ask->lane &&
+           memory->ring_bytes <= rounded(ask->ring_bytes, SMEW__LANE_BYTES_MIN) &&
+           memory->window <= rounded(ask->window, 1);
+}
+
+/* Maps what came: CORRUPT is final. */
+static enum smew_status open_answer(const struct smew__shm_answer *answer,
+                                    const struct smew__lane_ask *ask,
+                                    struct smew__lane_grant *grant)
+{
+    enum smew_status status;
+
+    *grant = (struct smew__lane_grant){.lane = answer->lane, .status = answer->status};
+    if (answer->status != SMEW_OK)
+        return SMEW_OK;
+    status = smew__lane_memory_attach(answer->fds[0], answer->fds[1], &grant->memory);
+    if (status == SMEW_CORRUPT || status == SMEW_VERSION || status == SMEW_PERMISSION)
+        return SMEW_CORRUPT;
+    grant->status = status;
+    if (status == SMEW_OK && !is_what_was_asked(&grant->memory, ask)) {
+        smew__lane_memory_fini(&grant->memory);
+        return SMEW_CORRUPT;
+    }
+    return SMEW_OK;
+}
+
+enum smew_status smew__channel_take_grant(struct smew_channel *channel,
+                                          struct smew__lane_grant *grant)
+{
+    struct smew__shm_end *end = smew__shm_end_of(channel);
+    struct smew__shm_answer answer;
+    struct smew__lane_ask *ask;
+    enum smew_status status;
+
+    if (!smew__shm_ours(end))
+        return SMEW_FORKED;
+    status = end->answer_count > 0 ? SMEW_OK : smew__shm_hear(end);
+    if (end->receiving != SMEW_OK)
+        return end->receiving;
+    if (end->answer_count == 0)
+        return end->gone ? SMEW_RESET : status == SMEW_OK ? SMEW_AGAIN : status;
+    answer = end->answers[end->answer_first];
+    end->answer_first = (end->answer_first + 1) % SMEW__SHM_ASKS_MAX;
+    end->answer_count--;
+    ask = find_ask(end, answer.lane);
+    status = open_answer(&answer, ask, grant);
+    *ask = end->asks[--end->ask_count];
+    if (status != SMEW_OK)
+        smew__shm_stop(end, status);
+    return status;
+}
+
+/* ---- the end that gives -------------------------------------------------------------- */
+
+enum smew_status smew__channel_next_ask(struct smew_channel *channel, struct smew__lane_ask *ask)
+{
+    struct smew__shm_end *end = smew__shm_end_of(channel);
+    const struct smew__shm_datagram *asked;
+    enum smew_status status;
+
+    if (!smew__shm_ours(end))
+        return SMEW_FORKED;
+    status = end->asked_count > 0 ? SMEW_OK : smew__shm_hear(end);
+    if (end->receiving != SMEW_OK)
+        return end->receiving;
+    if (end->asked_count == 0)
+        return end->gone ? SMEW_RESET : status == SMEW_OK ? SMEW_AGAIN : status;
+    asked = &end->asked[end->asked_first];
+    *ask = (struct smew__lane_ask){asked->lane, asked->ring_bytes, asked->window, asked->after};
+    end->asked_first = (end->asked_first + 1) % SMEW__SHM_ASKS_MAX;
+    end->asked_count--;
+    return SMEW_OK;
+}
+
+enum smew_status smew__channel_give(struct smew_channel *channel, const struct smew__lane_ask *ask,
+                                    struct smew__lane_memory *memory)
+{
+    struct smew__shm_end *end = smew__shm_end_of(channel);
+    const struct smew__shm_datagram datagram = {.type = SMEW__SHM_GRANT, .lane = ask->lane};
+    const int fds[2] = {memory->ring_memory.fd, memory->cursor_memory.fd};
+    enum smew_status status;
+
+    if (!smew__shm_ours(end))
+        return SMEW_FORKED;
+    status = smew__shm_say(end, &datagram, fds, 2);
+    if (status == SMEW_OK)
+        smew__lane_memory_close_fds(memory);
+    return status;
+}
+
+enum smew_status smew__channel_deny(struct smew_channel *channel, const struct smew__lane_ask *ask,
+                                    enum smew_status why)
+{
+    struct smew__shm_end *end = smew__shm_end_of(channel);
+    const struct smew__shm_datagram datagram = {
+        .type = SMEW__SHM_DENY, .lane = ask->lane, .status = why};
+
+    if (!smew__shm_ours(end))
+        return SMEW_FORKED;
+    return smew__shm_say(end, &datagram, NULL, 0);
+}
+
+/* ---- ringing ------------------------------------------------------------------------- */
+
+void smew__channel_ring(struct smew_channel *channel)
+{
+    struct smew__shm_end *end = smew__shm_end_of(channel);
+
+    /* Acquire: pairs with the HELLO, before which nothing may be said. */
+    if (smew__shm_ours(end) && atomic_load_explicit(&end->greeted, memory_order_acquire))
+        smew__shm_ring_out(end);
+}
