@@ -122,10 +122,12 @@ static enum smew_status parse_url(struct smew_bus *bus, const char *url, struct 
     bus->transport = smew_transport_find(scheme);
     if (!bus->transport)
         return smew__fail(error, SMEW_UNSUPPORTED,
-                          "%s: there is no transport \"%s\"; pipe and inproc are built in", url,
-                          scheme);
-    bus->codec = bus->transport->flags & SMEW_TRANSPORT_IN_PROCESS ? &smew__codec_record
-                                                                   : &smew__codec_frame;
+                          "%s: there is no transport \"%s\"; pipe, shm and inproc are built in",
+                          url, scheme);
+    /* Both ends of a channel are on one machine where memory is shared: nothing needs packing. */
+    bus->codec = bus->transport->flags & (SMEW_TRANSPORT_IN_PROCESS | SMEW_TRANSPORT_LANES)
+                     ? &smew__codec_record
+                     : &smew__codec_frame;
     return SMEW_OK;
 }
 
