@@ -23,6 +23,7 @@
 #include "bus/handler.h"
 #include "bus/inbound.h"
 #include "bus/intake.h"
+#include "bus/lane_out.h"
 #include "bus/options.h"
 #include "bus/outbox.h"
 #include "bus/peer.h"
@@ -34,7 +35,12 @@
 #include "bus/service.h"
 #include "bus/topic.h"
 
-enum { OPEN_MS = 5000, WINDOW_MOST = 65536, PAYLOAD_MOST = 8 * 1024 * 1024 };
+enum {
+    OPEN_MS = 5000,
+    WINDOW_MOST = 65536,
+    PAYLOAD_MOST = 8 * 1024 * 1024,
+    LANES_MAX_BYTES = 64 * 1024 * 1024,
+};
 
 /* ---- the lock ------------------------------------------------------------------------ */
 
@@ -152,6 +158,15 @@ static enum smew_status set_options(struct smew_bus *bus, const struct smew_bus_
     own->suspect_ms = otherwise(own->suspect_ms, 1000);
     own->payload_max = otherwise(own->payload_max, 1024 * 1024);
     own->publish_queue = otherwise(own->publish_queue, 4096);
+    own->overflow = otherwise(own->overflow, 1024);
+    own->on_full = own->on_full ? own->on_full : SMEW_ON_FULL_WAIT;
+    if (own->on_full > SMEW_ON_FULL_KEEP_OLDEST)
+        return smew__fail(error, SMEW_INVALID, "on_full is one of enum smew_on_full");
+    own->lane_bytes = otherwise(own->lane_bytes, SMEW__LANE_BYTES_DEFAULT);
+    own->lanes_max_bytes = own->lanes_max_bytes ? own->lanes_max_bytes : LANES_MAX_BYTES;
+    if (own->lane_bytes < SMEW__LANE_BYTES_MIN || own->lane_bytes > SMEW__LANE_BYTES_MAX)
+        return smew__fail(error, SMEW_INVALID, "lane_bytes is %d to %d", SMEW__LANE_BYTES_MIN,
+                          SMEW__LANE_BYTES_MAX);
     if (own->window > WINDOW_MOST || own->payload_max > PAYLOAD_MOST)
         return smew__fail(error, SMEW_INVALID, "window is at most %d, payload_max at most %d bytes",
                           WINDOW_MOST, PAYLOAD_MOST);
@@ -169,9 +184,10 @@ static enum smew_status set_options(struct smew_bus *bus, const struct smew_bus_
 
 static void init_lists(struct smew_bus *bus)
 {
-    struct smew__list *lists[] = {&bus->siblings, &bus->limbo,     &bus->outbox,
-                                  &bus->settled,  &bus->inbounds,  &bus->deliveries,
-                                  &bus->due,      &bus->peers_due, &bus->inbounds_due};
+    struct smew__list *lists[] = {&bus->siblings,  &bus->limbo,     &bus->outbox,
+                                  &bus->settled,   &bus->inbounds,  &bus->deliveries,
+                                  &bus->due,       &bus->peers_due, &bus->inbounds_due,
+                                  &bus->producers, &bus->lanes_lost};
 
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
         smew__list_init(lists[i]);
@@ -216,6 +232,7 @@ static void give_up(struct smew_bus *bus)
         cursor = 0;
     }
     smew__due_drop(bus);
+    smew__producers_free(bus);
     smew__topic_fini(bus);
     smew__serve_fini(bus);
     smew__route_fini(bus);
@@ -292,7 +309,20 @@ enum smew_status smew_bus_open(const char *url, const struct smew_bus_options *o
 /* With the lock held: nothing that this node accepted is on its way. */
 static bool quiet(const struct smew_bus *bus)
 {
-    return bus->in_flight == 0 && bus->outbox_count == 0;
+    return bus->in_flight == 0 && bus->outbox_count == 0 && bus->stats.overflow == 0 &&
+           smew__lanes_in_flight(bus) == 0;
+}
+
+/* Somebody waits until it is quiet: lanes ring for each completion.  With the lock held. */
+static void expect_quiet(struct smew_bus *bus)
+{
+    atomic_fetch_add_explicit(&bus->quiet_waiters, 1, memory_order_relaxed);
+    smew__lanes_watch(bus);
+}
+
+static void expect_no_more(struct smew_bus *bus)
+{
+    atomic_fetch_sub_explicit(&bus->quiet_waiters, 1, memory_order_relaxed);
 }
 
 enum smew_status smew_bus_flush(struct smew_bus *bus, uint32_t timeout_ms)
@@ -305,8 +335,10 @@ enum smew_status smew_bus_flush(struct smew_bus *bus, uint32_t timeout_ms)
     if (smew__handler_current())
         return SMEW_WOULD_DEADLOCK;
     smew__bus_lock(bus);
+    expect_quiet(bus);
     while (!quiet(bus) && smew__bus_wait(bus, deadline_ns))
         ;
+    expect_no_more(bus);
     status = quiet(bus) ? SMEW_OK : SMEW_TIMEOUT;
     smew__bus_unlock(bus);
     return status;
@@ -352,7 +384,7 @@ static size_t bury_parcels(struct smew_bus *bus)
     size_t count = bus->in_flight + smew__outbox_drop(bus);
     size_t cursor = 0;
 
-    smew__limbo_run(bus); /* closing: each ends */
+    smew__limbo_drop(bus);
     while ((peer = smew__table_next(&bus->peers, &cursor)) != NULL) {
         smew__peer_free(peer); /* each of its parcels ends with CLOSED */
         cursor = 0;
@@ -370,10 +402,12 @@ void smew_bus_close(struct smew_bus *bus, uint32_t timeout_ms, struct smew_left 
     smew__bus_lock(bus);
     bus->closing = true;
     counts.unprocessed = drop_claims(bus);
+    expect_quiet(bus);
     while (!(quiet(bus) && smew__inbound_all_told(bus)) && smew__bus_wait(bus, deadline_ns))
         ;
     smew__bus_unlock(bus);
     smew__service_stop(bus);
+    smew__lanes_look(bus); /* what is in lost lanes becomes parcels, and those dead letters */
     smew__sibling_remove(bus);
     smew__bus_lock(bus);
     counts.requests = smew__request_close_all(bus);

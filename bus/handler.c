@@ -96,6 +96,7 @@ struct smew_message *smew_message_hold(const struct smew_message *message)
     smew__message_ref(held);
     atomic_fetch_add_explicit(&held->delivery.unsettled, 1, memory_order_relaxed);
     held->delivery.held = true;
+    atomic_fetch_add_explicit(&context.bus->held, 1, memory_order_relaxed);
     return held;
 }
 
@@ -119,6 +120,8 @@ void smew_message_complete(struct smew_message *message, enum smew_status result
     if (bus && smew__bus_ours(bus)) {
         smew__bus_lock(bus);
         message->delivery.result = checked(result);
+        if (!message->delivery.registration || !message->delivery.registration->sunk)
+            atomic_fetch_sub_explicit(&bus->held, 1, memory_order_relaxed);
         smew__intake_settle(message);
         smew__bus_unlock(bus);
     }

@@ -19,6 +19,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "bus/intake.h"
+#include "bus/lane_in.h"
 #include "bus/request.h"
 #include "bus/topic.h"
 #include "bus/transmit.h"
@@ -63,6 +64,18 @@ static void close_inbound(struct smew__inbound *inbound, enum smew_status status
     }
     smew__condition_broadcast(&bus->changed); /* nobody is left to be told */
     smew__watch_stop(&inbound->watch);
+}
+
+/* The same without the lock; what its lanes hold is read first. */
+static void lose(struct smew__inbound *inbound, enum smew_status status)
+{
+    struct smew_bus *bus = inbound->bus;
+
+    if (!inbound->closing)
+        smew__lanes_retire(inbound);
+    smew__bus_lock(bus);
+    close_inbound(inbound, status);
+    smew__bus_unlock(bus);
 }
 
 /* ---- answering ----------------------------------------------------------------------- */
@@ -139,9 +152,7 @@ void smew__inbound_acknowledge(struct smew__inbound *inbound)
         smew__bus_unlock(bus);
     }
     if ((status && status != SMEW_AGAIN) || (inbound->refusing && !status)) {
-        smew__bus_lock(bus);
-        close_inbound(inbound, status);
-        smew__bus_unlock(bus);
+        lose(inbound, status);
         return;
     }
     smew__watch_update(&inbound->watch, inbound->channel->ops->interest(inbound->channel), false);
@@ -175,11 +186,11 @@ static void abandon(struct smew__inbound *inbound)
     make_due(inbound);
 }
 
-void smew__inbound_refuse(struct smew__inbound *inbound, uint64_t position,
-                          struct smew__text target)
+void smew__inbound_answer(struct smew__inbound *inbound, uint64_t position,
+                          struct smew__text target, enum smew_status status)
 {
-    if (smew__barrier_raise(&inbound->sender->barriers, target))
-        smew__inbound_complete(inbound, position, SMEW_NO_MACHINE);
+    if (status != SMEW_NO_MACHINE || smew__barrier_raise(&inbound->sender->barriers, target))
+        smew__inbound_complete(inbound, position, status);
     else /* what follows may not overtake it: its sender dials anew, and begins with it */
         abandon(inbound);
 }
@@ -209,8 +220,6 @@ static enum smew_status greet(struct smew__inbound *inbound, const struct smew__
     if (!sender || !inbound->done || !inbound->results)
         return SMEW_NO_MEMORY;
     inbound->mask = size - 1;
-    if (sender->inbound)
-        close_inbound(sender->inbound, SMEW_OK); /* it dialled anew before we saw the loss */
     inbound->sender = sender;
     sender->inbound = inbound;
     return smew__sender_resume(sender);
@@ -280,16 +289,16 @@ static enum smew_status on_envelope(struct smew__inbound *inbound,
     }
     if (envelope->flags & SMEW__ENVELOPE_REDELIVERED)
         known = smew__sender_find(sender, envelope->id);
+    if (!known && (envelope->flags & SMEW__ENVELOPE_REDELIVERED))
+        known = smew__lane_in_find(sender, envelope->id);
     if (!known && smew__barrier_stops(&sender->barriers, envelope)) {
         smew__inbound_complete(inbound, inbound->received, SMEW_NO_MACHINE);
         return SMEW_OK;
     }
     if (!known) {
         status = smew__intake_admit(bus, sender, envelope, inbound->received);
-        if (status == SMEW_NO_MACHINE)
-            smew__inbound_refuse(inbound, inbound->received, envelope->target);
-        else if (status)
-            smew__inbound_complete(inbound, inbound->received, status);
+        if (status)
+            smew__inbound_answer(inbound, inbound->received, envelope->target, status);
         return SMEW_OK;
     }
     bus->stats.duplicates++;
@@ -297,6 +306,22 @@ static enum smew_status on_envelope(struct smew__inbound *inbound,
     if (known->state == SMEW__ENTRY_DONE)
         smew__inbound_complete(inbound, inbound->received, known->status);
     return SMEW_OK;
+}
+
+/* It dialled anew before we saw the loss. */
+static void lose_former(struct smew__inbound *inbound, const struct smew__hello *hello)
+{
+    struct smew_bus *bus = inbound->bus;
+    struct smew__inbound *former = NULL;
+    struct smew__sender *sender;
+
+    smew__bus_lock(bus);
+    sender = smew__table_get(&bus->senders, &hello->node, sizeof(hello->node));
+    if (sender && sender->inbound != inbound && is_member(inbound, hello))
+        former = sender->inbound;
+    smew__bus_unlock(bus);
+    if (former)
+        lose(former, SMEW_OK);
 }
 
 static enum smew_status on_item(void *owner, const struct smew__item *item)
@@ -307,6 +332,8 @@ static enum smew_status on_item(void *owner, const struct smew__item *item)
 
     if (inbound->refusing)
         return SMEW_OK;
+    if (item->type == SMEW__ITEM_HELLO)
+        lose_former(inbound, &item->hello);
     smew__bus_lock(bus);
     if (inbound->closing || inbound->abandoned)
         status = SMEW_RESET;
@@ -318,19 +345,52 @@ static enum smew_status on_item(void *owner, const struct smew__item *item)
     return status;
 }
 
+/* Questions for lanes, and what lies in those that were given.  OK, or the channel's failure. */
+static enum smew_status serve_lanes(struct smew__inbound *inbound)
+{
+    enum smew_status status;
+
+    if (!smew__channel_has_lanes(inbound->channel) || inbound->closing)
+        return SMEW_OK;
+    status = smew__lanes_give(inbound);
+    if (!status && smew__lanes_serve(inbound)) {
+        smew__bus_lock(inbound->bus);
+        make_due(inbound);
+        smew__bus_unlock(inbound->bus);
+    }
+    return status;
+}
+
+void smew__inbound_service(struct smew__inbound *inbound)
+{
+    enum smew_status status = serve_lanes(inbound);
+
+    if (status)
+        lose(inbound, status);
+    else
+        smew__inbound_acknowledge(inbound);
+}
+
 static void on_ready(struct smew__watch *watch)
 {
     struct smew__inbound *inbound = SMEW_CONTAINER(watch, struct smew__inbound, watch);
     struct smew_bus *bus = inbound->bus;
     enum smew_status status = smew__channel_drain(inbound->channel, bus->codec, on_item, inbound);
 
-    if (status && status != SMEW_AGAIN) {
-        smew__bus_lock(bus);
-        close_inbound(inbound, status);
-        smew__bus_unlock(bus);
-        return;
+    if (status && status != SMEW_AGAIN)
+        lose(inbound, status);
+    else
+        smew__inbound_service(inbound);
+}
+
+void smew__inbounds_look(struct smew_bus *bus)
+{
+    SMEW_LIST_EACH (link, &bus->inbounds) {
+        struct smew__inbound *inbound = SMEW_CONTAINER(link, struct smew__inbound, link);
+
+        if (inbound->sender && !smew__list_empty(&inbound->sender->lanes))
+            make_due(inbound);
     }
-    smew__inbound_acknowledge(inbound);
 }
 
 /* ---- opening ------------------------------------------------------------------------- */
@@ -381,8 +441,6 @@ void smew__inbound_close_all(struct smew_bus *bus)
         struct smew__inbound *inbound = SMEW_CONTAINER(link, struct smew__inbound, link);
 
         smew__inbound_acknowledge(inbound);
-        smew__bus_lock(bus);
-        close_inbound(inbound, SMEW_OK);
-        smew__bus_unlock(bus);
+        lose(inbound, SMEW_OK);
     }
 }

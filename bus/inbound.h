@@ -47,9 +47,15 @@ void smew__inbound_open(struct smew_bus *bus, struct smew_channel *channel);
 void smew__inbound_complete(struct smew__inbound *inbound, uint64_t position,
                             enum smew_status status);
 
-/* The same with NO_MACHINE: what follows for the target is refused too. */
-void smew__inbound_refuse(struct smew__inbound *inbound, uint64_t position,
-                          struct smew__text target);
+/* The same for any status: NO_MACHINE refuses too what follows for the target. */
+void smew__inbound_answer(struct smew__inbound *inbound, uint64_t position,
+                          struct smew__text target, enum smew_status status);
+
+/* Serves its lanes, and acknowledges.  On the service thread, without the lock. */
+void smew__inbound_service(struct smew__inbound *inbound);
+
+/* A bell may be lost with who should have rung it: lanes are looked at now and then.  Locked. */
+void smew__inbounds_look(struct smew_bus *bus);
 
 /* Sends what there is to acknowledge.  On the service thread, without the lock. */
 void smew__inbound_acknowledge(struct smew__inbound *inbound);

@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "bus/handler.h"
 #include "bus/handover.h"
+#include "bus/lane_in.h"
 #include "bus/parcel.h"
 #include "bus/poll.h"
 #include "bus/request.h"
@@ -209,6 +210,28 @@ enum smew_status smew__intake_admit(struct smew_bus *bus, struct smew__sender *s
     return SMEW_OK;
 }
 
+enum smew_status smew__intake_admit_lane(struct smew__lane_in *lane, uint64_t number,
+                                         const struct smew__envelope *envelope, bool in_place)
+{
+    struct smew_bus *bus = lane->bus;
+    struct smew__registration *taker;
+    struct smew_message *message;
+    enum smew_status status = find_taker(bus, envelope, &taker);
+
+    if (status)
+        return status;
+    message = in_place ? smew__message_create_view(envelope) : smew__message_create(envelope);
+    if (!message)
+        return SMEW_NO_MEMORY;
+    bus->stats.in_place += in_place;
+    message->delivery.sender = lane->sender;
+    message->delivery.lane = lane;
+    message->delivery.number = number;
+    begin(bus, message, taker);
+    dispatch(bus, message);
+    return SMEW_OK;
+}
+
 enum smew_status smew__intake_admit_own(struct smew_bus *bus, struct smew__parcel *parcel)
 {
     struct smew_message *message = parcel->message;
@@ -248,6 +271,8 @@ void smew__intake_complete(struct smew_message *message, enum smew_status status
     delivery->parcel = NULL;
     if (parcel)
         smew__parcel_answered(bus, parcel, status);
+    else if (delivery->lane)
+        smew__lane_in_complete(delivery->lane, delivery->number, message->envelope.target, status);
     else
         smew__sender_complete(delivery->sender, delivery->entry, message->envelope.target, status);
     smew__handover_check(bus, message);

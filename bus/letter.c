@@ -16,7 +16,7 @@ struct letter {
     struct smew__due due;
     struct smew_bus *bus;
     struct smew_message *message;
-    enum smew_status reason;
+    enum smew_status reason; /* OK: it was accepted, after a QUEUED */
 };
 
 struct notice {
@@ -35,7 +35,10 @@ static void run_letter(struct smew_bus *bus, struct smew__due *due)
     /* Also when the bus closes: the hook hears of everything that was left. */
     (void)bus;
     smew__handler_enter(home, NULL);
-    home->options.on_dead_letter(home, letter->message, letter->reason, home->options.user);
+    if (letter->reason)
+        home->options.on_dead_letter(home, letter->message, letter->reason, home->options.user);
+    else
+        home->options.on_accepted(home, letter->message, home->options.user);
     smew__handler_leave(home);
     smew__bus_lock(home);
     home->letters--;
@@ -44,26 +47,34 @@ static void run_letter(struct smew_bus *bus, struct smew__due *due)
     smew__free(letter);
 }
 
-void smew__letter_post(struct smew_bus *bus, struct smew_message *message, enum smew_status reason)
+/* Keeps a message for a hook.  False when there is no room for it. */
+static bool post(struct smew_bus *bus, struct smew_message *message, enum smew_status reason)
 {
-    struct letter *letter = NULL;
+    struct letter *letter = bus->letters < LETTERS_MOST ? smew__alloc(sizeof(*letter)) : NULL;
 
-    bus->stats.dead_letters++;
-    smew__log(SMEW_LOG_INFO, "%s: dead letter \"%s\" for \"%s\": %s", bus->address,
-              smew_message_event(message), smew_message_target(message), smew_status_text(reason));
-    if (!bus->options.on_dead_letter)
-        return;
-    if (bus->letters < LETTERS_MOST)
-        letter = smew__alloc(sizeof(*letter));
-    if (!letter) {
-        smew__log(SMEW_LOG_ERROR, "%s: a dead letter could not be kept: %s", bus->address,
-                  bus->letters < LETTERS_MOST ? "out of memory" : "too many; poll the bus");
-        return;
-    }
+    if (!letter)
+        return false;
     smew__message_ref(message);
     *letter = (struct letter){.bus = bus, .message = message, .reason = reason};
     bus->letters++;
     smew__due_post(bus, &letter->due, run_letter);
+    return true;
+}
+
+void smew__letter_post(struct smew_bus *bus, struct smew_message *message, enum smew_status reason)
+{
+    bus->stats.dead_letters++;
+    smew__log(SMEW_LOG_INFO, "%s: dead letter \"%s\" for \"%s\": %s", bus->address,
+              smew_message_event(message), smew_message_target(message), smew_status_text(reason));
+    if (bus->options.on_dead_letter && !post(bus, message, reason))
+        smew__log(SMEW_LOG_ERROR, "%s: a dead letter could not be kept: %s", bus->address,
+                  bus->letters < LETTERS_MOST ? "out of memory" : "too many; poll the bus");
+}
+
+void smew__letter_accepted(struct smew_bus *bus, struct smew_message *message)
+{
+    if (bus->options.on_accepted && !post(bus, message, SMEW_OK))
+        smew__log(SMEW_LOG_WARN, "%s: an acceptance could not be told", bus->address);
 }
 
 static void run_notice(struct smew_bus *bus, struct smew__due *due)

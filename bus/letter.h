@@ -11,6 +11,8 @@
 #include "bus/node.h"
 
 void smew__letter_post(struct smew_bus *bus, struct smew_message *message, enum smew_status reason);
+/* A message that was QUEUED was accepted. */
+void smew__letter_accepted(struct smew_bus *bus, struct smew_message *message);
 void smew__notice_post(struct smew_bus *bus, enum smew_notice_type type, const char *node,
                        const char *machine, const char *text);
 

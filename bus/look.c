@@ -6,6 +6,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "bus/lane_out.h"
 #include "bus/node.h"
 
 enum smew_status smew_bus_stats(struct smew_bus *bus, struct smew_bus_stats *stats)
@@ -17,6 +18,8 @@ enum smew_status smew_bus_stats(struct smew_bus *bus, struct smew_bus_stats *sta
     smew__bus_lock(bus);
     *stats = bus->stats;
     stats->in_flight = bus->in_flight;
+    stats->held = atomic_load_explicit(&bus->held, memory_order_relaxed);
+    smew__lanes_stats(bus, stats);
     smew__bus_unlock(bus);
     return SMEW_OK;
 }

@@ -56,7 +56,7 @@ struct smew_message *smew__message_create(const struct smew__envelope *envelope)
     at = message->bytes + table;
     message->envelope = *envelope;
     message->envelope.payload = at; /* first, for its alignment */
-    if (envelope->payload_size)
+    if (envelope->payload && envelope->payload_size)
         memcpy(at, envelope->payload, envelope->payload_size);
     at[envelope->payload_size] = '\0';
     at += envelope->payload_size + 1;
@@ -69,6 +69,21 @@ struct smew_message *smew__message_create(const struct smew__envelope *envelope)
     message->envelope.target = put_text(&at, envelope->target);
     message->envelope.event = put_text(&at, envelope->event);
     message->envelope.traceparent = put_text(&at, envelope->traceparent);
+    return message;
+}
+
+struct smew_message *smew__message_create_view(const struct smew__envelope *envelope)
+{
+    struct smew__envelope names = *envelope;
+    struct smew_message *message;
+
+    names.payload = NULL;
+    names.payload_size = 0;
+    message = smew__message_create(&names);
+    if (!message)
+        return NULL;
+    message->envelope.payload = envelope->payload;
+    message->envelope.payload_size = envelope->payload_size;
     return message;
 }
 

@@ -22,6 +22,7 @@
 
 struct smew__registration;
 struct smew__sender;
+struct smew__lane_in;
 struct smew__parcel;
 
 /* Something for smew_bus_poll() to run; embedded in what it is about. */
@@ -38,6 +39,8 @@ struct smew__delivery {
     struct smew__list link;      /* in bus->deliveries until completed */
     struct smew__sender *sender; /* who sent it, when it came over a channel */
     uint32_t entry;              /* its place in the sender's record of ids */
+    struct smew__lane_in *lane;  /* when it came over a lane, */
+    uint64_t number;             /* its record's number there */
     struct smew__parcel *parcel; /* the sending side, when this node sent it to itself */
     /* One for the handler, one for who holds the message, one for each send of the handler that
        was not accepted yet: the message is complete when it reaches 0. */
@@ -57,8 +60,13 @@ struct smew_message {
     alignas(max_align_t) char bytes[];
 };
 
-/* Copies the envelope and everything it points to.  One reference; NULL when out of memory. */
+/*
+ * Copies the envelope and everything it points to.  Without a payload there is room for one of
+ * payload_size bytes, to be written.  One reference; NULL when out of memory.
+ */
 struct smew_message *smew__message_create(const struct smew__envelope *envelope);
+/* The same, but for the payload, which stays where it is and has to outlive the message's use. */
+struct smew_message *smew__message_create_view(const struct smew__envelope *envelope);
 void smew__message_ref(struct smew_message *message);
 void smew__message_unref(struct smew_message *message); /* NULL is fine */
 

@@ -11,10 +11,11 @@
  *
  *                       ◄── ACK: received, completed, results ◄── completion
  *
- *   route    target id → peer, with the directory's epoch; keeps a pair's order when a machine
- * moves peer     another node (or this one) as we send to it: channel, window of parcels (peer.h)
- *   parcel   an accepted message on the sending side, until it is completed (window.h)
- *   inbound  a channel that somebody dialled to us (inbound.h)
+ *   lane     shared memory: a thread of ours writes straight into the receiver's memory
+ * (lane_out.h, lane_in.h), past window and channel route    target id → peer, with the directory's
+ * epoch; keeps a pair's order when a machine moves peer     another node (or this one) as we send
+ * to it: channel, window of parcels (peer.h) parcel   an accepted message on the sending side,
+ * until it is completed (window.h) inbound  a channel that somebody dialled to us (inbound.h)
  *   sender   another node as it sends to us, over all its channels: which ids we saw (sender.h)
  *   intake   which handler a message is for; completion (intake.h)
  *   outbox   sends inside handlers that are not accepted yet (outbox.h)
@@ -96,9 +97,15 @@ struct smew_bus {
     uint32_t outbox_count;
     uint64_t outbox_full_ns; /* since when it is full; 0: it is not */
     struct smew__timer outbox_timer;
-    struct smew__list settled;   /* causes on other nodes whose sends were accepted here */
-    atomic_uint streams;         /* given out */
-    struct smew__table requests; /* by correlation: request.h */
+    struct smew__list settled;    /* causes on other nodes whose sends were accepted here */
+    atomic_uint streams;          /* given out */
+    struct smew__list producers;  /* threads that send straight into lanes: lane_out.h */
+    struct smew__list lanes_lost; /* whose records are not all parcels yet */
+    uint64_t revived;             /* records that became parcels, or were lost */
+    uint64_t lanes_sent;          /* by producers that are gone */
+    uint64_t orders;              /* of parcels, given out */
+    atomic_uint quiet_waiters;    /* who waits until nothing is in flight */
+    struct smew__table requests;  /* by correlation: request.h */
     uint64_t correlations;
     uint32_t in_flight; /* parcels accepted and not completed */
 
@@ -107,7 +114,9 @@ struct smew_bus {
     uint32_t pattern_lengths[SMEW_ID_MAX + 1];
     struct smew__table senders; /* by incarnation */
     struct smew__list inbounds;
+    uint64_t lane_bytes;          /* of the lanes that were given to others */
     struct smew__list deliveries; /* received and not completed */
+    atomic_uint held;             /* of them, by the program */
     struct smew__table services;  /* requests to the node itself: serve.c */
     struct smew__topics topics;
 

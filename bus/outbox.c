@@ -12,8 +12,10 @@
 #include "base/os/fd.h"
 #include "bus/handler.h"
 #include "bus/intake.h"
+#include "bus/letter.h"
 #include "bus/parcel.h"
 #include "bus/peer.h"
+#include "bus/request.h"
 #include "bus/send.h"
 #include "bus/service.h"
 
@@ -22,6 +24,7 @@ struct smew__settled {
     struct smew__list link;
     struct smew_message *cause;
     struct smew_bus *bus; /* the cause's, for the list of siblings only: it may be closed */
+    uint64_t incarnation;
 };
 
 static bool full(const struct smew_bus *bus)
@@ -48,6 +51,7 @@ enum smew_status smew__outbox_reserve(struct smew_bus *bus, struct smew__parcel 
         if (!parcel->settled)
             return SMEW_NO_MEMORY;
         parcel->settled->bus = context->bus;
+        parcel->settled->incarnation = context->bus->incarnation;
     }
     parcel->waited_ns = smew_now_ns();
     parcel->cause = context->message;
@@ -131,7 +135,7 @@ static void tell(struct smew__list *link)
 {
     struct smew__settled *settled = SMEW_CONTAINER(link, struct smew__settled, link);
 
-    smew__sibling_visit(settled->bus, settle, settled->cause);
+    smew__sibling_visit(settled->bus, settled->incarnation, settle, settled->cause);
     smew__message_unref(settled->cause);
     smew__free(settled);
 }
@@ -155,11 +159,16 @@ static void leave(struct smew_bus *bus, struct smew__parcel *parcel)
     smew__list_remove(&parcel->link);
     if (parcel->route)
         parcel->route->outbox--;
-    if (full(bus)) { /* there is room again */
-        smew__timer_cancel(bus, &bus->outbox_timer);
-        on_resume(bus, &bus->outbox_timer);
+    if (parcel->overflow) {
+        bus->stats.overflow--;
+    } else {
+        if (full(bus)) { /* there is room again */
+            smew__timer_cancel(bus, &bus->outbox_timer);
+            on_resume(bus, &bus->outbox_timer);
+        }
+        bus->outbox_count--;
     }
-    bus->outbox_count--;
+    smew__behind_drop(&parcel->behind);
     settle_cause(bus, parcel);
 }
 
@@ -177,6 +186,8 @@ static enum smew_status find_window(struct smew_bus *bus, struct smew__parcel *p
         if (!status && !smew__route_clear(parcel->route))
             return SMEW_FULL;
     }
+    if (!status && !smew__behind_clear(&parcel->behind))
+        return SMEW_FULL;
     if (!status && !smew__window_room(&(*peer)->window, parcel->message->envelope.payload_size))
         return SMEW_FULL;
     return status;
@@ -203,10 +214,50 @@ void smew__outbox_pump(struct smew_bus *bus)
             continue;
         }
         leave(bus, parcel);
+        if (parcel->overflow && !status)
+            smew__letter_accepted(bus, parcel->message);
         smew__parcel_accept(bus, parcel, status ? NULL : peer);
         if (status)
             smew__parcel_finish(bus, parcel, status);
     }
+}
+
+/* ---- overflow ------------------------------------------------------------------------ */
+
+/* The oldest message that was kept never gets accepted. */
+static void drop_oldest(struct smew_bus *bus)
+{
+    SMEW_LIST_EACH (link, &bus->outbox) {
+        struct smew__parcel *parcel = SMEW_CONTAINER(link, struct smew__parcel, link);
+
+        if (!parcel->overflow)
+            continue;
+        leave(bus, parcel);
+        if (parcel->message->envelope.kind == SMEW_KIND_REQUEST)
+            smew__request_fail(bus, parcel->message->envelope.correlation, SMEW_FULL);
+        smew__letter_post(bus, parcel->message, SMEW_FULL);
+        smew__parcel_discard(bus, parcel);
+        return;
+    }
+}
+
+enum smew_status smew__overflow_put(struct smew_bus *bus, struct smew__parcel *parcel,
+                                    enum smew_on_full on_full)
+{
+    if (bus->stats.overflow >= bus->options.overflow) {
+        bus->stats.overflow_dropped++;
+        if (on_full == SMEW_ON_FULL_KEEP_OLDEST)
+            return SMEW_FULL;
+        drop_oldest(bus);
+    }
+    parcel->overflow = true;
+    parcel->waited_ns = smew_now_ns();
+    if (parcel->route)
+        parcel->route->outbox++;
+    smew__list_append(&bus->outbox, &parcel->link);
+    bus->stats.overflow++;
+    bus->stats.overflow_queued++;
+    return SMEW_QUEUED;
 }
 
 size_t smew__outbox_drop(struct smew_bus *bus)

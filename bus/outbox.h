@@ -18,6 +18,10 @@
  * waits for room that the other makes only by completing.  After outbox_wait_ms an input completes
  * though its sends are still in here; they keep their place, and their order.
  *
+ * Overflow: a send with SMEW_ON_FULL_KEEP_* that finds no room is kept here too, counted apart and
+ * bounded by an option of its own.  It is no handler's, so nothing waits for it and it pauses
+ * nothing.
+ *
  * With the node's lock held, if nothing else is said.
  */
 
@@ -35,6 +39,12 @@ enum smew_status smew__outbox_reserve(struct smew_bus *bus, struct smew__parcel 
 void smew__outbox_commit(struct smew_bus *bus, struct smew__list *sends);
 /* Accepts what has room. */
 void smew__outbox_pump(struct smew_bus *bus);
+/*
+ * Keeps a parcel for which there is no room.  QUEUED; FULL, for KEEP_OLDEST when as many are kept
+ * as may be.
+ */
+enum smew_status smew__overflow_put(struct smew_bus *bus, struct smew__parcel *parcel,
+                                    enum smew_on_full on_full);
 /* Closing: what is left becomes dead letters.  How many. */
 size_t smew__outbox_drop(struct smew_bus *bus);
 

@@ -39,15 +39,27 @@ void smew__parcel_discard(struct smew_bus *bus, struct smew__parcel *parcel)
     smew__free(parcel);
 }
 
-void smew__parcel_accept(struct smew_bus *bus, struct smew__parcel *parcel, struct smew__peer *peer)
+static void enter(struct smew_bus *bus, struct smew__parcel *parcel)
 {
     if (parcel->route)
         parcel->route->accepted++;
     bus->in_flight++;
-    parcel->order = ++bus->stats.sent;
+    parcel->order = ++bus->orders;
+}
+
+void smew__parcel_accept(struct smew_bus *bus, struct smew__parcel *parcel, struct smew__peer *peer)
+{
+    bus->stats.sent++;
     bus->stats.bytes_sent += parcel->message->envelope.payload_size;
+    enter(bus, parcel);
     if (peer)
         smew__parcel_place(bus, parcel, peer);
+}
+
+void smew__parcel_revive(struct smew_bus *bus, struct smew__parcel *parcel)
+{
+    bus->revived++;
+    enter(bus, parcel);
 }
 
 void smew__parcel_place(struct smew_bus *bus, struct smew__parcel *parcel, struct smew__peer *peer)
@@ -57,6 +69,8 @@ void smew__parcel_place(struct smew_bus *bus, struct smew__parcel *parcel, struc
     parcel->alone = parcel->route && parcel->route->at_peer == 0;
     if (parcel->route && parcel->route->peer == peer)
         parcel->route->at_peer++;
+    if (parcel->route && parcel->route->placed < parcel->order)
+        parcel->route->placed = parcel->order;
     smew__window_append(&peer->window, parcel);
     smew__peer_wake(peer);
 }
@@ -70,6 +84,7 @@ static void uncount(struct smew__parcel *parcel)
 
 static void release(struct smew__parcel *parcel)
 {
+    smew__behind_drop(&parcel->behind);
     smew__message_unref(parcel->message);
     smew__free(parcel);
 }

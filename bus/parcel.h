@@ -25,6 +25,9 @@ void smew__parcel_discard(struct smew_bus *bus, struct smew__parcel *parcel);
 void smew__parcel_accept(struct smew_bus *bus, struct smew__parcel *parcel,
                          struct smew__peer *peer);
 
+/* A parcel for what was accepted, and counted, when it was committed to a lane. */
+void smew__parcel_revive(struct smew_bus *bus, struct smew__parcel *parcel);
+
 /* Puts an accepted parcel from limbo into a peer's window, flagged when it may have been handled.
  */
 void smew__parcel_place(struct smew_bus *bus, struct smew__parcel *parcel, struct smew__peer *peer);

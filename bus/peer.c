@@ -18,10 +18,12 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "bus/lane_out.h"
 #include "bus/letter.h"
 #include "bus/parcel.h"
 #include "bus/topic.h"
 #include "bus/transmit.h"
+#include "bus/transport/shm/lanes.h"
 #include "diagnostics/log.h"
 
 enum { RETRY_FIRST_MS = 2, RETRY_MOST_MS = 500 };
@@ -74,6 +76,7 @@ static struct smew__peer *create(struct smew_bus *bus, struct smew__node_ref ref
     peer->retry.run = on_retry;
     snprintf(peer->address, sizeof(peer->address), "@%u.%u", ref.slot, ref.generation);
     smew__list_init(&peer->due);
+    smew__list_init(&peer->lanes);
     smew__list_init(&peer->lossy);
     smew__buffer_init(&peer->frame);
     smew__backoff_init(&peer->backoff, RETRY_FIRST_MS, RETRY_MOST_MS);
@@ -127,6 +130,8 @@ void smew__peer_free(struct smew__peer *peer)
 
         smew__parcel_finish(bus, first, SMEW_CLOSED);
     }
+    SMEW_LIST_EACH_SAFE (link, &peer->lanes)
+        smew__lane_out_abandon(SMEW_CONTAINER(link, struct smew__lane_out, at_peer));
     smew__lossy_clear(peer);
     smew__timer_cancel(bus, &peer->retry);
     smew__list_remove(&peer->due);
@@ -239,6 +244,7 @@ static void lose(struct smew__peer *peer, enum smew_status status)
         smew__notice_post(bus, SMEW_NOTICE_PEER_DISCONNECTED, peer->address, NULL,
                           smew_status_text(status));
     smew__bus_unlock(bus);
+    smew__lanes_lose(peer);
     smew__watch_stop(&peer->watch);
 }
 
@@ -380,7 +386,8 @@ static void dial(struct smew__peer *peer)
 /* With the lock held: does something wait to be dialled for? */
 static bool wants_channel(const struct smew__peer *peer)
 {
-    return !smew__list_empty(&peer->window.parcels) || !smew__list_empty(&peer->lossy);
+    return !smew__list_empty(&peer->window.parcels) || !smew__list_empty(&peer->lossy) ||
+           !smew__list_empty(&peer->lanes);
 }
 
 void smew__peer_service(struct smew__peer *peer)
@@ -406,6 +413,9 @@ void smew__peer_service(struct smew__peer *peer)
     if (!peer->channel || !peer->watch.started)
         return;
     status = smew__transmit(peer);
+    if ((!status || status == SMEW_AGAIN) && peer->state == SMEW__PEER_OPEN &&
+        smew__channel_has_lanes(peer->channel))
+        status = smew__lanes_service(peer);
     if (!status || status == SMEW_AGAIN) {
         smew__watch_update(&peer->watch, peer->channel->ops->interest(peer->channel), false);
         return;

@@ -60,6 +60,7 @@ struct smew__peer {
     struct smew__heartbeat heart;
 
     struct smew__window window;
+    struct smew__list lanes; /* of our threads into its memory: lane_out.h */
     struct smew__list lossy; /* published messages: struct smew__lossy in peer.c */
     uint32_t lossy_count;
     uint64_t publication;  /* the last one that was queued */

@@ -148,6 +148,14 @@ static struct smew__post post_of(const char *target, const char *event, const vo
                                .payload_size = size_bytes};
 }
 
+/* Its reply says more than a level, and one that is kept would be told of twice. */
+static void as_request(struct smew_send_options *own)
+{
+    own->level = SMEW_LEVEL_ACCEPTED;
+    if (own->on_full != SMEW_ON_FULL_GROW)
+        own->on_full = SMEW_ON_FULL_WAIT;
+}
+
 enum smew_status smew_bus_request(struct smew_bus *bus, const char *target, const char *event,
                                   const void *payload, size_t size_bytes,
                                   const struct smew_send_options *options,
@@ -166,7 +174,7 @@ enum smew_status smew_bus_request(struct smew_bus *bus, const char *target, cons
     if (!request)
         return SMEW_NO_MEMORY;
     post.correlation = request->correlation;
-    own.level = SMEW_LEVEL_ACCEPTED; /* its reply says more */
+    as_request(&own);
     status = smew__send(bus, &post, &own);
     if (!status) {
         smew__bus_lock(bus);
@@ -200,7 +208,7 @@ enum smew_status smew_bus_request_async(struct smew_bus *bus, const char *target
         return SMEW_NO_MEMORY;
     post.correlation = request->correlation;
     post.request_timer = &request->timer;
-    own.level = SMEW_LEVEL_ACCEPTED;
+    as_request(&own);
     status = smew__send(bus, &post, &own);
     if (status)
         forget(bus, request);

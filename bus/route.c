@@ -136,15 +136,27 @@ static void limbo_due(struct smew_bus *bus, struct smew__timer *timer)
     bus->follow_up |= SMEW__FOLLOW_LIMBO;
 }
 
+/* Both were records of one lane, in this order, whenever they became parcels. */
+static bool is_older(const struct smew__parcel *parcel, const struct smew__parcel *other)
+{
+    struct smew_message_id id = parcel->message->envelope.id;
+    struct smew_message_id than = other->message->envelope.id;
+
+    return id.stream == than.stream && id.sequence < than.sequence;
+}
+
 /* Limbo is kept in the order of acceptance: a refusal may come after those of younger parcels. */
 static void insert(struct smew__list *limbo, struct smew__parcel *parcel)
 {
-    struct smew__list *before = limbo->previous;
+    struct smew__list *place = limbo;
 
-    while (before != limbo &&
-           SMEW_CONTAINER(before, struct smew__parcel, link)->order > parcel->order)
-        before = before->previous;
-    smew__list_append(before->next, &parcel->link);
+    for (struct smew__list *link = limbo->previous; link != limbo; link = link->previous) {
+        const struct smew__parcel *other = SMEW_CONTAINER(link, struct smew__parcel, link);
+
+        if (other->order > parcel->order || is_older(parcel, other))
+            place = link;
+    }
+    smew__list_append(place, &parcel->link);
 }
 
 bool smew__limbo_is_over(const struct smew_bus *bus, uint64_t lingered_ns)
@@ -177,8 +189,9 @@ static void leave_limbo(struct smew_bus *bus, struct smew__parcel *parcel, enum 
 
 /*
  * May this parcel leave?  Not before an older one of its route that had to stay in this pass, and
- * to a host only once all of its route are here: the old host, alive, may still work on others,
- * and what it is about to refuse is older than what would go ahead.
+ * to a host only once all of its route are here, or are older and went to that very host: another
+ * one, alive, may still work on some, and what it is about to refuse is older than what would go
+ * ahead.
  */
 static bool must_stay(const struct smew_bus *bus, const struct smew__parcel *parcel,
                       enum smew_status status, uint64_t now_ns)
@@ -190,9 +203,12 @@ static bool must_stay(const struct smew_bus *bus, const struct smew__parcel *par
     if (status)
         return !bus->closing &&
                !smew__limbo_is_over(bus, parcel->lingered_ns + (now_ns - parcel->limbo_ns));
+    if (!smew__behind_clear(&parcel->behind))
+        return true;
     if (route->leaving == bus->limbo_pass)
         return route->peer != route->leaving_to; /* the host changed under this pass */
-    if (route->accepted != route->limbo)
+    if (route->accepted != route->limbo + route->at_peer ||
+        (route->at_peer && parcel->order < route->placed))
         return true;
     route->leaving = bus->limbo_pass;
     route->leaving_to = route->peer;
@@ -222,4 +238,19 @@ void smew__limbo_run(struct smew_bus *bus)
         smew__list_append(&bus->limbo, link);
     if (!smew__list_empty(&bus->limbo))
         (void)smew__timer_set(bus, &bus->limbo_timer, smew__deadline_ns(LIMBO_TICK_MS));
+}
+
+void smew__limbo_drop(struct smew_bus *bus)
+{
+    struct smew__list *link;
+
+    while ((link = smew__list_take(&bus->limbo)) != NULL) {
+        struct smew__parcel *parcel = SMEW_CONTAINER(link, struct smew__parcel, link);
+        enum smew_status status = smew__route_resolve(bus, parcel->route);
+
+        parcel->route->limbo--;
+        if (status)
+            status = parcel->doubtful ? SMEW_PEER_DEAD : SMEW_NO_MACHINE;
+        smew__parcel_finish(bus, parcel, status ? status : SMEW_CLOSED);
+    }
 }

@@ -28,6 +28,7 @@ struct smew__route {
     uint32_t users;    /* parcels and callers that point here: it may not be dropped */
     uint32_t accepted; /* parcels accepted and not completed, wherever they are */
     uint32_t at_peer;  /* those of them that lie in peer's window */
+    uint64_t placed;   /* the youngest that was put into a window */
     uint32_t limbo;    /* those of them that are in limbo */
     uint64_t stuck;    /* the last pass over limbo in which an older parcel had to stay */
     uint64_t leaving;  /* the last pass over limbo in which its parcels went to a host */
@@ -58,5 +59,7 @@ bool smew__limbo_is_over(const struct smew_bus *bus, uint64_t lingered_ns);
 void smew__limbo_put(struct smew_bus *bus, struct smew__parcel *parcel);
 /* Moves what has a host again into its window; what waited too long becomes a dead letter. */
 void smew__limbo_run(struct smew_bus *bus);
+/* Closing: each of its parcels ends. */
+void smew__limbo_drop(struct smew_bus *bus);
 
 #endif

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "bus/direct.h"
 #include "bus/handler.h"
 #include "bus/letter.h"
 #include "bus/options.h"
@@ -129,12 +130,16 @@ static enum smew_status check(const struct smew_bus *bus, const struct smew__pos
     return SMEW_OK;
 }
 
-static enum smew_status make_message(struct smew_bus *bus, const struct smew__post *post,
+enum smew_status smew__send_envelope(struct smew_bus *bus, const struct smew__post *post,
                                      const struct smew_send_options *options,
-                                     struct smew_message **message)
+                                     struct smew__envelope_header *headers,
+                                     struct smew__envelope *envelope)
 {
-    struct smew__envelope_header headers[SMEW_HEADERS_MAX];
-    struct smew__envelope envelope = {
+    enum smew_status status = check(bus, post, options);
+
+    if (status)
+        return status;
+    *envelope = (struct smew__envelope){
         .kind = post->kind,
         .content = options->content,
         .source = text_of(options->source ? options->source : bus->address),
@@ -143,18 +148,13 @@ static enum smew_status make_message(struct smew_bus *bus, const struct smew__po
         .payload = post->payload,
         .payload_size = post->payload_size,
         .correlation = post->correlation,
+        .sent_ns = smew__clock_wall_ns(),
         .deadline_ns = options->expires_ms ? smew__deadline_ns(options->expires_ms) : 0,
         .traceparent = text_of(options->traceparent),
         .headers = headers,
         .header_count = options->header_count,
     };
-    enum smew_status status = check_headers(options, headers);
-
-    if (status)
-        return status;
-    smew__send_stamp(bus, &envelope);
-    *message = smew__message_create(&envelope);
-    return *message ? SMEW_OK : SMEW_NO_MEMORY;
+    return check_headers(options, headers);
 }
 
 /* ---- accepting ----------------------------------------------------------------------- */
@@ -166,6 +166,7 @@ struct attempt {
     struct smew__node_ref node;
     struct smew__peer *peer;
     size_t bytes;
+    struct smew__behind *behind; /* what has to be answered before, on a lane */
 };
 
 /* Where it would go: OK, NO_MACHINE, NO_MEMORY. */
@@ -187,6 +188,7 @@ static bool has_room(const struct attempt *attempt)
     const struct smew__route *route = attempt->route;
 
     return (!route || (smew__route_clear(route) && !route->outbox)) &&
+           smew__behind_clear(attempt->behind) &&
            smew__window_room(&attempt->peer->window, attempt->bytes);
 }
 
@@ -207,7 +209,6 @@ static enum smew_status wait_for_room(struct attempt *attempt, uint64_t deadline
         if (status) {
             until_ns = smew__deadline_ns(APPEAR_TICK_MS);
         } else if (smew_now_ns() >= deadline_ns) {
-            bus->stats.refused++;
             return SMEW_FULL;
         }
         (void)smew__bus_wait(bus, until_ns < appear_ns || !status ? until_ns : appear_ns);
@@ -233,6 +234,25 @@ static enum smew_status accept_direct(struct attempt *attempt, struct smew__parc
     return SMEW_TIMEOUT;
 }
 
+bool smew__send_keeps(const struct smew_send_options *options)
+{
+    return options->on_full == SMEW_ON_FULL_KEEP_NEWEST ||
+           options->on_full == SMEW_ON_FULL_KEEP_OLDEST;
+}
+
+/* No room, and the sender does not want to wait.  With the lock held. */
+static enum smew_status keep(struct attempt *attempt, struct smew__parcel *parcel,
+                             enum smew_on_full on_full)
+{
+    enum smew_status status = smew__overflow_put(attempt->bus, parcel, on_full);
+
+    if (status == SMEW_QUEUED) {
+        parcel->behind = *attempt->behind;
+        *attempt->behind = (struct smew__behind){0};
+    }
+    return status;
+}
+
 /* Inside a handler: into the outbox.  With the lock held. */
 static enum smew_status accept_later(struct attempt *attempt, struct smew__parcel *parcel,
                                      struct smew__handler_context *context)
@@ -244,6 +264,8 @@ static enum smew_status accept_later(struct attempt *attempt, struct smew__parce
         status = smew__outbox_reserve(bus, parcel, context);
     if (status)
         return status;
+    parcel->behind = *attempt->behind;
+    *attempt->behind = (struct smew__behind){0};
     if (parcel->route)
         parcel->route->outbox++;
     if (context->bus == bus) {
@@ -258,10 +280,11 @@ static enum smew_status accept_later(struct attempt *attempt, struct smew__parce
 /* With the lock held.  Takes over the message on OK and TIMEOUT. */
 static enum smew_status accept_message(struct smew_bus *bus, const struct smew__post *post,
                                        const struct smew_send_options *options,
-                                       struct smew_message *message, bool *taken)
+                                       struct smew_message *message, struct smew__behind *behind,
+                                       bool *taken)
 {
     struct smew__handler_context *context = smew__handler_current();
-    struct attempt attempt = {.bus = bus, .bytes = post->payload_size};
+    struct attempt attempt = {.bus = bus, .bytes = post->payload_size, .behind = behind};
     struct smew__parcel *parcel = NULL;
     enum smew_status status = SMEW_NO_MEMORY;
 
@@ -273,9 +296,16 @@ static enum smew_status accept_message(struct smew_bus *bus, const struct smew__
         return SMEW_NO_MEMORY;
     *taken = true;
     status = SMEW_OK;
+    smew__behind_watch(behind);
     if (!context)
-        status = wait_for_room(&attempt, post->deadline_ns,
+        status = wait_for_room(&attempt, smew__send_keeps(options) ? 0 : post->deadline_ns,
                                smew__deadline_ns(smew__options_timeout(options->wait_ms, 0)));
+    if (status == SMEW_FULL && smew__send_keeps(options))
+        status = keep(&attempt, parcel, options->on_full);
+    if (status == SMEW_QUEUED)
+        return status;
+    if (status == SMEW_FULL)
+        bus->stats.refused++;
     if (!status && post->request_timer &&
         !smew__timer_set(bus, post->request_timer, post->deadline_ns))
         status = SMEW_NO_MEMORY;
@@ -292,23 +322,51 @@ static enum smew_status accept_message(struct smew_bus *bus, const struct smew__
     return context ? SMEW_OK : accept_direct(&attempt, parcel, options->level, post->deadline_ns);
 }
 
-enum smew_status smew__send(struct smew_bus *bus, const struct smew__post *post,
-                            const struct smew_send_options *options)
+enum smew_status smew__send_message(struct smew_bus *bus, const struct smew__post *post,
+                                    const struct smew_send_options *options,
+                                    struct smew_message *message, struct smew__behind *behind)
 {
-    struct smew_message *message;
     enum smew_status status;
     bool taken = false;
 
-    status = check(bus, post, options);
-    if (!status)
-        status = make_message(bus, post, options, &message);
-    if (status)
-        return status;
+    smew__send_stamp(bus, &message->envelope);
     smew__bus_lock(bus);
-    status = accept_message(bus, post, options, message, &taken);
+    status = accept_message(bus, post, options, message, behind, &taken);
     smew__bus_unlock(bus);
     if (!taken)
         smew__message_unref(message);
+    return status;
+}
+
+bool smew__send_is_direct(const struct smew_bus *bus, const struct smew__post *post,
+                          const struct smew_send_options *options)
+{
+    return (bus->transport->flags & SMEW_TRANSPORT_LANES) && !smew__handler_current() &&
+           !options->source && options->level == SMEW_LEVEL_ACCEPTED && post->target[0] != '@';
+}
+
+enum smew_status smew__send(struct smew_bus *bus, const struct smew__post *post,
+                            const struct smew_send_options *options)
+{
+    struct smew__envelope_header headers[SMEW_HEADERS_MAX];
+    struct smew__behind behind = {0};
+    struct smew__envelope envelope;
+    struct smew_message *message;
+    enum smew_status status = smew__send_envelope(bus, post, options, headers, &envelope);
+    bool passed = true;
+
+    if (status)
+        return status;
+    if (smew__send_is_direct(bus, post, options))
+        status = smew__direct_send(bus, post, options, &envelope, &passed, &behind);
+    else if (bus->transport->flags & SMEW_TRANSPORT_LANES)
+        smew__direct_leave(bus, post->target, &behind);
+    if (passed) {
+        message = smew__message_create(&envelope);
+        status =
+            message ? smew__send_message(bus, post, options, message, &behind) : SMEW_NO_MEMORY;
+    }
+    smew__behind_drop(&behind);
     return status;
 }
 
@@ -320,6 +378,10 @@ enum smew_status smew__send_prepare(struct smew_bus *bus, const struct smew_send
         return SMEW_FORKED;
     if (smew__options_copy(own, sizeof(*own), options))
         return SMEW_INVALID;
+    if (own->on_full > SMEW_ON_FULL_KEEP_OLDEST)
+        return SMEW_INVALID;
+    if (own->on_full == SMEW_ON_FULL_DEFAULT)
+        own->on_full = bus->options.on_full;
     post->deadline_ns = smew__deadline_ns(smew__options_timeout(own->timeout_ms, TIMEOUT_MS));
     return SMEW_OK;
 }

@@ -4,6 +4,7 @@
 
 /* Sending, for smew_bus_send() and the requests. */
 
+#include "bus/behind.h"
 #include "bus/node.h"
 
 /* What is to be sent. */
@@ -26,6 +27,25 @@ enum smew_status smew__send_prepare(struct smew_bus *bus, const struct smew_send
 enum smew_status smew__send(struct smew_bus *bus, const struct smew__post *post,
                             const struct smew_send_options *options);
 
+/*
+ * The steps of it.  What is sent, checked; the envelope points to what the caller gave, and to
+ * `headers` (SMEW_HEADERS_MAX of them).  INVALID, TOO_BIG, LIMIT.
+ */
+enum smew_status smew__send_envelope(struct smew_bus *bus, const struct smew__post *post,
+                                     const struct smew_send_options *options,
+                                     struct smew__envelope_header *headers,
+                                     struct smew__envelope *envelope);
+/* May the calling thread send it straight into a lane? */
+bool smew__send_is_direct(const struct smew_bus *bus, const struct smew__post *post,
+                          const struct smew_send_options *options);
+/* The common way for a message, whose reference it takes: not before *behind is clear. */
+enum smew_status smew__send_message(struct smew_bus *bus, const struct smew__post *post,
+                                    const struct smew_send_options *options,
+                                    struct smew_message *message, struct smew__behind *behind);
+
+/* Does it rather keep the message than wait for room? */
+bool smew__send_keeps(const struct smew_send_options *options);
+
 /* Gives an envelope of this node its id and time. */
 void smew__send_stamp(const struct smew_bus *bus, struct smew__envelope *envelope);
 
@@ -39,7 +59,7 @@ bool smew__address_parse(const char *text, struct smew__node_ref *ref);
 void smew__sibling_add(struct smew_bus *bus);
 void smew__sibling_remove(struct smew_bus *bus);
 /* Calls `visit` with the node's lock held, if it is still open.  With no lock held. */
-void smew__sibling_visit(struct smew_bus *bus, void (*visit)(struct smew_bus *bus, void *argument),
-                         void *argument);
+void smew__sibling_visit(struct smew_bus *bus, uint64_t incarnation,
+                         void (*visit)(struct smew_bus *bus, void *argument), void *argument);
 
 #endif

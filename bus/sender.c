@@ -6,9 +6,12 @@
 
 #include "bus/sender.h"
 
+#include <stdio.h>
+
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "bus/inbound.h"
+#include "bus/lane_in.h"
 
 static uint32_t entry_count(const struct smew__sender *sender)
 {
@@ -29,6 +32,8 @@ struct smew__sender *smew__sender_get(struct smew_bus *bus, const struct smew__h
         return NULL;
     sender->node = hello->node;
     sender->ref = (struct smew__node_ref){hello->slot, hello->generation};
+    snprintf(sender->address, sizeof(sender->address), "@%u.%u", hello->slot, hello->generation);
+    smew__list_init(&sender->lanes);
     sender->mask = count - 1;
     smew__barriers_init(&sender->barriers, count);
     sender->entries = smew__calloc(count, sizeof(*sender->entries));
@@ -128,15 +133,13 @@ void smew__sender_complete(struct smew__sender *sender, uint32_t index, struct s
     sender->in_flight--;
     if (!sender->inbound || !entry->position)
         return;
-    if (status == SMEW_NO_MACHINE)
-        smew__inbound_refuse(sender->inbound, entry->position, target);
-    else
-        smew__inbound_complete(sender->inbound, entry->position, status);
+    smew__inbound_answer(sender->inbound, entry->position, target, status);
 }
 
 void smew__sender_free(struct smew_bus *bus, struct smew__sender *sender)
 {
     smew__table_remove(&bus->senders, &sender->node, sizeof(sender->node));
+    smew__lanes_in_free(sender);
     smew__barriers_fini(&sender->barriers);
     smew__free(sender->index);
     smew__free(sender->entries);
@@ -149,6 +152,7 @@ void smew__sender_sweep(struct smew_bus *bus)
     size_t cursor = 0;
 
     while ((sender = smew__table_next(&bus->senders, &cursor)) != NULL) {
+        smew__lanes_in_sweep(sender);
         if (sender->inbound || sender->in_flight ||
             !smew__directory_bury(bus->directory, sender->ref))
             continue;

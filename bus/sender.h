@@ -36,7 +36,9 @@ struct smew__inbound;
 struct smew__sender {
     uint64_t node; /* incarnation: the key in bus->senders */
     struct smew__node_ref ref;
+    char address[SMEW__ADDRESS_SIZE];
     struct smew__inbound *inbound; /* the present channel, or NULL */
+    struct smew__list lanes;       /* that we gave to it, retired ones too: lane_in.h */
     struct smew__entry *entries;
     uint32_t mask;
     uint32_t next;

@@ -18,6 +18,7 @@
 #include "base/os/fd.h"
 #include "base/status.h"
 #include "bus/inbound.h"
+#include "bus/lane_out.h"
 #include "bus/outbox.h"
 #include "bus/peer.h"
 #include "bus/sender.h"
@@ -184,7 +185,7 @@ static void on_kick(uv_async_t *kick)
     while ((link = take_due(bus, &bus->peers_due)) != NULL)
         smew__peer_service(SMEW_CONTAINER(link, struct smew__peer, due));
     while ((link = take_due(bus, &bus->inbounds_due)) != NULL)
-        smew__inbound_acknowledge(SMEW_CONTAINER(link, struct smew__inbound, due));
+        smew__inbound_service(SMEW_CONTAINER(link, struct smew__inbound, due));
     smew__outbox_tell(bus);
     if (stopping) {
         end(bus);
@@ -233,10 +234,12 @@ static void on_heartbeat(uv_timer_t *heartbeat)
 
     smew__directory_beat(bus->directory);
     listen_again(bus);
+    smew__lanes_look(bus);
     smew__bus_lock(bus);
     while ((peer = smew__table_next(&bus->peers, &cursor)) != NULL)
         smew__peer_look(peer, now_ns);
     smew__sender_sweep(bus);
+    smew__inbounds_look(bus);
     smew__outbox_look(bus);
     if (!smew__list_empty(&bus->limbo))
         bus->follow_up |= SMEW__FOLLOW_LIMBO;
@@ -270,6 +273,9 @@ static void end(struct smew_bus *bus)
     close_handle((uv_handle_t *)&bus->heartbeat);
     close_handle((uv_handle_t *)&bus->listener_poll);
     smew__inbound_close_all(bus);
+    while ((peer = smew__table_next(&bus->peers, &cursor)) != NULL)
+        smew__lanes_lose(peer);
+    cursor = 0;
     smew__bus_lock(bus);
     while ((peer = smew__table_next(&bus->peers, &cursor)) != NULL)
         smew__peer_hang_up(peer);

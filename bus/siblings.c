@@ -31,12 +31,14 @@ void smew__sibling_remove(struct smew_bus *bus)
     smew__mutex_unlock(&list_lock);
 }
 
-void smew__sibling_visit(struct smew_bus *bus, void (*visit)(struct smew_bus *bus, void *argument),
-                         void *argument)
+void smew__sibling_visit(struct smew_bus *bus, uint64_t incarnation,
+                         void (*visit)(struct smew_bus *bus, void *argument), void *argument)
 {
     smew__mutex_lock(&list_lock); /* a node leaves the list before it closes */
     SMEW_LIST_EACH (link, &nodes) {
-        if (SMEW_CONTAINER(link, struct smew_bus, siblings) != bus)
+        /* Another node may have been given a closed one's memory. */
+        if (SMEW_CONTAINER(link, struct smew_bus, siblings) != bus ||
+            bus->incarnation != incarnation)
             continue;
         smew__bus_lock(bus);
         visit(bus, argument);

@@ -24,6 +24,7 @@
  * this order and start anew with each channel.
  */
 
+#include "bus/behind.h"
 #include "bus/node.h"
 
 enum smew__parcel_state {
@@ -62,6 +63,8 @@ struct smew__parcel {
     uint64_t waited_ns;         /* in the outbox: since when */
     struct smew__settled *settled; /* for a cause on another node, see outbox.c; or NULL */
     struct smew__node_ref node;    /* where there is no route */
+    bool overflow;                 /* in the outbox, sent by no handler: outbox.h */
+    struct smew__behind behind;    /* in limbo and outbox: what has to be answered before */
 };
 
 struct smew__window {

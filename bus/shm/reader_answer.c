@@ -26,6 +26,14 @@ static void answer(struct smew__lane_reader *reader, uint64_t number, enum smew_
                           memory_order_release);
 }
 
+/* Known before everything older is complete, so that it need not be sent again. */
+static void answer_done(struct smew__lane_reader *reader, uint64_t number)
+{
+    /* Release pairs with writer_done: who sees it sees what was done. */
+    atomic_store_explicit(smew__ring_answer(reader->memory, number),
+                          number << 8 | SMEW__ANSWER_DONE, memory_order_release);
+}
+
 void smew__lane_reader_complete(struct smew__lane_reader *reader, uint64_t number,
                                 enum smew_status status)
 {
@@ -37,6 +45,8 @@ void smew__lane_reader_complete(struct smew__lane_reader *reader, uint64_t numbe
         return;
     if (status != SMEW_OK)
         answer(reader, number, status);
+    else if (number != reader->completed)
+        answer_done(reader, number);
     *done_of(reader, number) = 1;
     while (reader->completed != reader->next_number && *done_of(reader, reader->completed) != 0) {
         *done_of(reader, reader->completed) = 0;

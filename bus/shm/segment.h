@@ -52,9 +52,11 @@
  *         80     8  specials: how many answers other than OK were given so far
  *         88     4  turn: a futex, changes with each publish of answers
  *        128     4  armed: changes each time the consumer goes to sleep; 0: it is awake
- *        132     4  state: enum smew__lane_state; looked at for each record, as is armed, and so
- * not in the line of what each publish changes 256     8  answers, one for each place of the
- * window: number << 8 | status & 0xff
+ *        132     4  state: enum smew__lane_state; looked at for each record, as is armed, and
+ *                   so not in the line of what each publish changes
+ *        256     8  answers, one for each place of the window: number << 8 | status & 0xff, for a
+ *                   status other than OK; number << 8 | SMEW__ANSWER_DONE for one that ended OK
+ *                   before everything older did
  *
  * A position counts bytes and a number counts records; both only grow, wrap at 2^64, and are
  * compared by difference.  Integers are in the machine's own order.
@@ -94,6 +96,8 @@ enum smew__lane_state {
     SMEW__LANE_QUARANTINED = 1, /* too much damage: the consumer reads no further */
     SMEW__LANE_CLOSED = 2,      /* the consumer has left */
 };
+
+enum { SMEW__ANSWER_DONE = 1 }; /* no status: those are 0 and below */
 
 /* Who of the producer wants to know of completions; changed only by its process. */
 enum smew__lane_waiting {

@@ -214,7 +214,8 @@ enum smew_status smew__lane_writer_unanswered(const struct smew__lane_writer *wr
 {
     if (!is_in_flight(writer, *number) && *number != writer->head_number)
         *number = writer->tail_number; /* what was before has its answer */
-    while (*number != writer->head_number && flight_of(writer, *number)->answered)
+    while (*number != writer->head_number &&
+           (flight_of(writer, *number)->answered || smew__lane_writer_done(writer, *number)))
         ++*number;
     return smew__lane_writer_read(writer, *number, header, body);
 }

@@ -121,6 +121,8 @@ enum smew_status smew__lane_writer_collect(struct smew__lane_writer *writer,
 /* Is there an answer other than OK that was not collected?  One load. */
 bool smew__lane_writer_has_answers(const struct smew__lane_writer *writer);
 
+/* Is this record in flight, though it ended OK?  What is older did not yet.  Any thread. */
+bool smew__lane_writer_done(const struct smew__lane_writer *writer, uint64_t number);
 /* Is this record complete, whatever its answer, and collected? */
 bool smew__lane_writer_settled(const struct smew__lane_writer *writer, uint64_t number);
 bool smew__lane_writer_idle(const struct smew__lane_writer *writer); /* nothing in flight */

@@ -39,7 +39,7 @@ static bool look(const struct smew__lane_writer *writer, uint64_t number, enum s
     uint8_t byte = word & 0xff;
 
     *answer = SMEW_OK;
-    if (word >> 8 != (number & UINT64_MAX >> 8) || byte == 0)
+    if (word >> 8 != (number & UINT64_MAX >> 8) || byte == 0 || byte == SMEW__ANSWER_DONE)
         return true;
     *answer = status_of(byte);
     return *answer != SMEW_OK;
@@ -105,6 +105,13 @@ enum smew_status smew__lane_writer_collect(struct smew__lane_writer *writer,
     }
     move_tail(writer, completed);
     return SMEW_OK;
+}
+
+bool smew__lane_writer_done(const struct smew__lane_writer *writer, uint64_t number)
+{
+    /* Acquire pairs with answer_done. */
+    return atomic_load_explicit(smew__ring_answer(writer->memory, number), memory_order_acquire) ==
+           (number << 8 | SMEW__ANSWER_DONE);
 }
 
 bool smew__lane_writer_has_answers(const struct smew__lane_writer *writer)

@@ -68,6 +68,22 @@ typedef void (*smew_notice_fn)(struct smew_bus *bus, const struct smew_notice *n
 typedef void (*smew_dead_letter_fn)(struct smew_bus *bus, const struct smew_message *message,
                                     enum smew_status reason, void *user);
 
+/* A message for which a send answered QUEUED was accepted.  Runs in smew_bus_poll(). */
+typedef void (*smew_accepted_fn)(struct smew_bus *bus, const struct smew_message *message,
+                                 void *user);
+
+/* What a send does when there is no room towards the receiver. */
+enum smew_on_full {
+    SMEW_ON_FULL_DEFAULT = 0, /* the node's option, and there: wait */
+    SMEW_ON_FULL_WAIT,        /* until timeout_ms, then FULL */
+    SMEW_ON_FULL_GROW,        /* shared memory: ask for a lane twice as large, up to 16 MiB, which
+                                 takes over in order; wait meanwhile.  Elsewhere: wait */
+    SMEW_ON_FULL_KEEP_NEWEST, /* never wait: QUEUED, in an overflow queue of this node's; when that
+                                 is full too its oldest message is a dead letter with reason FULL */
+    SMEW_ON_FULL_KEEP_OLDEST, /* the same; when the queue is full the new one is refused with FULL
+                               */
+};
+
 /* ---- opening and closing ------------------------------------------------------------- */
 
 struct smew_bus_options {
@@ -83,9 +99,19 @@ struct smew_bus_options {
     uint32_t suspect_ms;     /* silence after which a node is suspect; default 1000 */
     uint32_t payload_max;    /* bytes; default 1 MiB, at most 8 MiB */
     uint32_t publish_queue;  /* published messages a slow subscriber may be behind; 4096 */
+    uint32_t lane_bytes; /* shared memory: the ring that each sending thread asks of a receiver, 4
+                            KiB to 16 MiB; default 64 KiB */
+    uint64_t lanes_max_bytes;  /* shared memory that this node gives to others; default 64 MiB */
+    uint32_t in_place_bytes;   /* shared memory: payloads from this size on are handed to handlers
+                                  where   they lie, without a copy.  Whoever sends them can change them
+                                  meanwhile: for buses whose programs trust each other.  Default 0:
+                                  never; every payload is a private copy */
+    enum smew_on_full on_full; /* for sends that do not say */
+    uint32_t overflow;         /* messages that SMEW_ON_FULL_KEEP_* may keep; default 1024 */
     smew_notice_fn on_notice;
     smew_dead_letter_fn on_dead_letter;
-    void *user; /* given to both */
+    smew_accepted_fn on_accepted;
+    void *user; /* given to all three */
 };
 #define SMEW_BUS_OPTIONS_INIT SMEW_SIZED(struct smew_bus_options)
 
@@ -131,12 +157,13 @@ enum smew_level {
 };
 
 struct smew_send_options {
-    size_t size;           /* sizeof(struct smew_send_options) */
-    const char *source;    /* the sending machine, if one sends */
-    uint32_t timeout_ms;   /* how long to wait for room, and then for the level */
-    uint32_t wait_ms;      /* how long to wait for the machine to appear */
-    uint32_t expires_ms;   /* the message is worthless afterwards; 0: never */
-    enum smew_level level; /* above ACCEPTED: [outside] only */
+    size_t size;               /* sizeof(struct smew_send_options) */
+    const char *source;        /* the sending machine, if one sends */
+    uint32_t timeout_ms;       /* how long to wait for room, and then for the level */
+    uint32_t wait_ms;          /* how long to wait for the machine to appear */
+    uint32_t expires_ms;       /* the message is worthless afterwards; 0: never */
+    enum smew_level level;     /* above ACCEPTED: [outside] only */
+    enum smew_on_full on_full; /* inside handlers the outbox is what there is */
     enum smew_content content;
     const char *traceparent;
     const struct smew_header *headers;
@@ -149,9 +176,9 @@ struct smew_send_options {
  * size_bytes is 0.  Inside a handler it never waits: the message goes to the node's outbox and
  * is accepted when there is room.  [any]
  *
- * OK: accepted (and the level reached).  NO_MACHINE: nobody hosts the target.  FULL: no room
- * until the deadline, nothing accepted.  TIMEOUT: accepted, the level not reached yet.
- * WOULD_DEADLOCK: a level above ACCEPTED whose handler only this thread can run.
+ * OK: accepted (and the level reached).  QUEUED: on_full says to keep it.  NO_MACHINE: nobody hosts
+ * the target.  FULL: no room until the deadline, nothing accepted.  TIMEOUT: accepted, the level
+ * not reached yet. WOULD_DEADLOCK: a level above ACCEPTED whose handler only this thread can run.
  * EXPIRED, STOPPED, REJECTED: what became of it (levels above ACCEPTED).  TOO_BIG, INVALID,
  * NO_MEMORY, CLOSED, FORKED.
  */
@@ -159,6 +186,31 @@ SMEW_API SMEW_MUST_USE enum smew_status smew_bus_send(struct smew_bus *bus, cons
                                                       const char *event, const void *payload,
                                                       size_t size_bytes,
                                                       const struct smew_send_options *options);
+
+/*
+ * Lends room for the payload of an event, so that the program writes it where it will lie: on
+ * shared memory in the receiver's own memory, without any copy.  *payload has room for size_bytes,
+ * is aligned for 64-bit values, and holds whatever it held.  Options as for smew_bus_send(), with
+ * the level ACCEPTED.  [any]
+ *
+ * A thread has one loan towards a node at a time: until it is sent or cancelled other sends of this
+ * thread to that node answer BUSY.  Statuses as of smew_bus_send().
+ */
+struct smew_loan;
+SMEW_API SMEW_MUST_USE enum smew_status smew_bus_loan(struct smew_bus *bus, const char *target,
+                                                      const char *event, size_t size_bytes,
+                                                      const struct smew_send_options *options,
+                                                      struct smew_loan **loan, void **payload);
+
+/*
+ * Sends what was written, size_bytes of it, not more than was lent.  The loan is gone whatever the
+ * result, but for INVALID and FORKED.  On the thread that it was lent to, before the bus is closed.
+ * Statuses as of smew_bus_send().
+ */
+SMEW_API SMEW_MUST_USE enum smew_status smew_loan_send(struct smew_loan *loan, size_t size_bytes);
+
+/* Gives it back; nobody ever sees it.  NULL is fine.  On the same thread. */
+SMEW_API void smew_loan_cancel(struct smew_loan *loan);
 
 /*
  * Publishes an event under a topic (usually the publishing machine's id) to whoever subscribed
@@ -300,6 +352,19 @@ struct smew_bus_stats {
     uint64_t reconnects;
     uint32_t connections; /* channels open now, both directions */
     uint32_t in_flight;   /* accepted and not processed yet */
+    uint32_t held;        /* messages held beyond their handlers' return */
+    /* shared memory */
+    uint32_t lanes_out;     /* of this node's threads into other nodes' memory */
+    uint32_t lanes_in;      /* of other nodes' threads into this node's memory */
+    uint64_t lanes_denied;  /* that other nodes did not give */
+    uint64_t lanes_refused; /* that this node did not give: lanes_max_bytes */
+    uint64_t lanes_grown;   /* larger ones that took over */
+    uint64_t in_place;      /* messages handed out where they lay */
+    uint64_t lane_lost;     /* records that were damaged in memory */
+    /* SMEW_ON_FULL_KEEP_* */
+    uint64_t overflow_queued;  /* sends that answered QUEUED */
+    uint64_t overflow_dropped; /* of those: dead letters; and sends that it refused */
+    uint32_t overflow;         /* kept now */
 };
 
 /* [any] */

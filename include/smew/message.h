@@ -43,7 +43,7 @@ enum smew_content {
 /* Unique on its bus: a re-send of the same message keeps it. */
 struct smew_message_id {
     uint64_t node;     /* random number of the sending node's incarnation */
-    uint32_t stream;   /* one per sending thread of that node */
+    uint32_t stream;   /* one or more for each sending thread of that node */
     uint64_t sequence; /* 1, 2, 3 … within the stream */
 };
 
@@ -60,7 +60,11 @@ SMEW_API enum smew_kind smew_message_kind(const struct smew_message *message);
 SMEW_API const char *smew_message_source(const struct smew_message *message);
 SMEW_API const char *smew_message_target(const struct smew_message *message);
 SMEW_API const char *smew_message_event(const struct smew_message *message);
-/* Aligned for any type, and followed by a 0 byte; never NULL, also when its size is 0. */
+/*
+ * Aligned for any type, and followed by a 0 byte; never NULL, also when its size is 0.  One that is
+ * read in place (smew_bus_options, in_place_bytes) is aligned for 64-bit values only, and followed
+ * by anything.
+ */
 SMEW_API const void *smew_message_payload(const struct smew_message *message);
 SMEW_API size_t smew_message_payload_size(const struct smew_message *message);
 SMEW_API enum smew_content smew_message_content(const struct smew_message *message);

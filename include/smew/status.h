@@ -49,7 +49,8 @@ extern "C" {
     X(SYNTAX, -27, "the document is not valid")                                      \
     X(LIMIT, -28, "a limit was reached")                                             \
     X(STOPPED, -29, "the machine has stopped")                                       \
-    X(REJECTED, -30, "the handler refused the message")
+    X(REJECTED, -30, "the handler refused the message")                              \
+    X(QUEUED, -31, "no room now: kept by the sender, not accepted yet")
 
 enum smew_status {
 #define SMEW_STATUS_ENUM(name, code, text) SMEW_##name = (code),

@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Happy path: the trail of the target knows the lane, the directory's epoch is the one that it was
+ * found in, and the record is written and committed under the producer's own lock, which only the
+ * service thread ever takes besides.
+ *
+ * Otherwise the send is *prepared*: the route is looked up, a lane is asked for and waited for
+ * until the deadline, or it passes to the common way.  A full lane is waited for on its futex.
+ */
+
+#include "bus/direct.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "bus/options.h"
+#include "bus/route.h"
+#include "bus/service.h"
+#include "bus/transport/shm/lanes.h"
+
+enum {
+    CHECK_MS = 50,  /* a full lane's thread looks up from its sleep this often */
+    SWITCH_MS = 20, /* how long a send waits so that its pair may take the lane again */
+    TRAILS_MOST = 65536,
+};
+
+enum outcome {
+    DONE,  /* the status says how */
+    PASS,  /* the common way */
+    AGAIN, /* from the beginning */
+};
+
+struct attempt {
+    struct smew_bus *bus;
+    struct smew__producer *producer;
+    const struct smew__envelope *envelope;
+    const struct smew__post *post;
+    const struct smew_send_options *options;
+    struct smew__behind *behind;
+    struct smew__direct_loan *loan; /* NULL: it is sent at once */
+    enum smew_status status;
+    uint64_t switch_ns; /* until when it waits for the common way to be clear; 0: not yet asked */
+    uint32_t turn;      /* of the full lane */
+};
+
+/* ---- trails -------------------------------------------------------------------------- */
+
+static struct smew__trail *find_trail(struct smew__producer *producer, struct smew__text target)
+{
+    return smew__table_get(&producer->trails, target.data, target.size);
+}
+
+/* With both locks held. */
+static struct smew__trail *make_trail(struct smew__producer *producer, struct smew__text target)
+{
+    struct smew__trail *trail;
+
+    if (producer->trails.count >= TRAILS_MOST)
+        return NULL;
+    trail = smew__calloc(1, sizeof(*trail) + target.size + 1);
+    if (!trail)
+        return NULL;
+    memcpy(trail->target, target.data, target.size);
+    trail->size = (uint32_t)target.size;
+    trail->route = smew__route_get(producer->bus, trail->target, trail->size);
+    if (!trail->route || !smew__table_put(&producer->trails, trail->target, trail->size, trail)) {
+        smew__free(trail);
+        return NULL;
+    }
+    trail->route->users++;
+    trail->detour = true; /* until the route is seen to be clear */
+    return trail;
+}
+
+static void set_behind(const struct smew__trail *trail, struct smew__behind *behind)
+{
+    struct smew__behind last = {.lane = trail->lane, .number = trail->last};
+
+    if (!trail->used || smew__behind_clear(&last))
+        return;
+    atomic_fetch_add_explicit(&trail->lane->references, 1, memory_order_relaxed);
+    *behind = last;
+}
+
+void smew__direct_leave(struct smew_bus *bus, const char *target, struct smew__behind *behind)
+{
+    struct smew__producer *producer = smew__producer_find(bus);
+    struct smew__trail *trail;
+
+    if (!producer)
+        return;
+    smew__mutex_lock(&producer->lock);
+    trail = find_trail(producer, (struct smew__text){target, strlen(target)});
+    if (trail) {
+        trail->detour = true;
+        set_behind(trail, behind);
+    }
+    smew__mutex_unlock(&producer->lock);
+}
+
+/* ---- writing ------------------------------------------------------------------------- */
+
+/* The lane's state, and that of the directory, still allow it. */
+static bool is_ready(const struct attempt *attempt, const struct smew__trail *trail)
+{
+    return trail && trail->lane && !trail->detour && trail->lane->state == SMEW__LANE_GRANTED &&
+           !trail->lane->failed && !trail->lane->ended &&
+           trail->epoch == smew__directory_epoch(attempt->bus->directory);
+}
+
+static void note_sent(struct smew__producer *producer, struct smew__trail *trail, size_t bytes,
+                      uint64_t number)
+{
+    struct smew__lane_out *lane = trail->lane;
+
+    lane->trails[number & (lane->memory.window - 1)] = trail;
+    trail->last = number;
+    trail->used = true;
+    trail->alone = false;
+    atomic_store_explicit(&lane->committed, number + 1, memory_order_release);
+    atomic_fetch_add_explicit(&producer->sent, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&producer->bytes, bytes, memory_order_relaxed);
+    if (smew__lane_writer_must_ring(&lane->writer))
+        smew__channel_ring(lane->channel);
+}
+
+/* As smew__lane_begin(); a loan's record is finished later, everything else's at once. */
+static enum smew_status write_once(struct attempt *attempt, struct smew__lane_out *lane,
+                                   struct smew__envelope *envelope, uint64_t *number)
+{
+    struct smew__lane_meaning meaning = smew__lane_out_meaning(lane);
+    struct smew__lane_draft draft;
+    enum smew_status status = smew__lane_begin(&lane->writer, &meaning, envelope, &draft);
+
+    if (status)
+        return status;
+    if (!attempt->loan) {
+        *number = smew__lane_finish(&lane->writer, &meaning, envelope, &draft);
+        return SMEW_OK;
+    }
+    attempt->producer->loaned = lane;
+    attempt->loan->lane = lane;
+    attempt->loan->draft = draft;
+    attempt->loan->alone = envelope->flags & SMEW__ENVELOPE_ALONE;
+    return SMEW_OK;
+}
+
+/*
+ * Writes it, once.  A request with a callback starts its timer with its commit, under one lock, or
+ * it might end before it began.  With the producer's lock held.
+ */
+static enum smew_status put(struct attempt *attempt, struct smew__lane_out *lane,
+                            struct smew__envelope *envelope, uint64_t *number)
+{
+    struct smew_bus *bus = attempt->bus;
+    struct smew__timer *timer = attempt->post->request_timer;
+    enum smew_status status = SMEW_OK;
+
+    if (!timer)
+        return write_once(attempt, lane, envelope, number);
+    smew__bus_lock(bus);
+    if (!smew__timer_set(bus, timer, attempt->post->deadline_ns))
+        status = SMEW_NO_MEMORY;
+    if (!status)
+        status = write_once(attempt, lane, envelope, number);
+    if (status)
+        smew__timer_cancel(bus, timer);
+    smew__bus_unlock(bus);
+    return status;
+}
+
+/* With the producer's lock held. */
+static enum outcome write_record(struct attempt *attempt, struct smew__trail *trail)
+{
+    struct smew__lane_out *lane = trail->lane;
+    struct smew__envelope envelope = *attempt->envelope;
+    uint64_t number;
+
+    if (trail->alone)
+        envelope.flags |= SMEW__ENVELOPE_ALONE;
+    attempt->turn = smew__lane_writer_turn(&lane->writer);
+    attempt->status = put(attempt, lane, &envelope, &number);
+    if (attempt->status == SMEW_FULL) {
+        smew__lane_out_collect(lane);
+        if (trail->detour) /* an answer concerned this very pair */
+            return AGAIN;
+        attempt->status = put(attempt, lane, &envelope, &number);
+    }
+    switch (attempt->status) {
+    case SMEW_OK:
+        if (!attempt->loan)
+            note_sent(attempt->producer, trail, envelope.payload_size, number);
+        return DONE;
+    case SMEW_TOO_BIG: /* for half a lane */
+        trail->detour = true;
+        set_behind(trail, attempt->behind);
+        return PASS;
+    case SMEW_CLOSED:
+        lane->failed = true;
+        return AGAIN;
+    default:
+        return DONE;
+    }
+}
+
+/* ---- preparing ----------------------------------------------------------------------- */
+
+static bool may_wait(const struct attempt *attempt, uint64_t until_ns)
+{
+    return !smew__send_keeps(attempt->options) && smew_now_ns() < until_ns;
+}
+
+/* The lane that leads to the route's host, for this trail.  With both locks held. */
+static enum outcome choose_lane(struct attempt *attempt, struct smew__trail *trail)
+{
+    struct smew__peer *peer = trail->route->peer;
+    struct smew__behind last = {.lane = trail->lane, .number = trail->last};
+
+    if (trail->lane && trail->lane->peer == peer && !trail->lane->ended)
+        return AGAIN;
+    if (trail->used && !smew__behind_clear(&last) &&
+        !(trail->lane->ended && trail->lane->peer == peer))
+        return PASS; /* the host changed; what the old one has is dealt with first */
+    trail->lane = smew__lane_out_to(attempt->producer, peer);
+    trail->used = false;
+    trail->alone = true;
+    return trail->lane ? AGAIN : PASS;
+}
+
+/* May the pair's next message take the lane?  With both locks held. */
+static enum outcome check_detour(struct attempt *attempt, struct smew__trail *trail)
+{
+    const struct smew__route *route = trail->route;
+
+    if (!trail->detour)
+        return DONE;
+    if (route->accepted == 0 && route->outbox == 0) {
+        trail->detour = false;
+        trail->alone = true;
+        return DONE;
+    }
+    if (!attempt->switch_ns) {
+        attempt->switch_ns = smew__deadline_ns(SWITCH_MS);
+        if (attempt->switch_ns > attempt->post->deadline_ns)
+            attempt->switch_ns = attempt->post->deadline_ns;
+    }
+    return may_wait(attempt, attempt->switch_ns) ? AGAIN : PASS;
+}
+
+/*
+ * One look, with both locks held.  AGAIN: the bus's `changed` says when to look again, until
+ * *until_ns.  DONE: the record may be written.
+ */
+static enum outcome look(struct attempt *attempt, struct smew__trail *trail, uint64_t *until_ns)
+{
+    struct smew_bus *bus = attempt->bus;
+    uint64_t epoch = smew__directory_epoch(bus->directory);
+    enum outcome outcome;
+
+    *until_ns = attempt->post->deadline_ns;
+    if (bus->closing || smew__route_resolve(bus, trail->route) || trail->route->peer->is_self)
+        return PASS; /* the common way says, or waits for, what is wrong */
+    outcome = choose_lane(attempt, trail);
+    if (outcome == PASS || trail->lane->state == SMEW__LANE_DENIED)
+        return PASS;
+    if (trail->lane->failed || trail->lane->state != SMEW__LANE_GRANTED) {
+        if (*until_ns > trail->lane->patience_ns)
+            *until_ns = trail->lane->patience_ns;
+        return may_wait(attempt, *until_ns) ? AGAIN : PASS;
+    }
+    outcome = check_detour(attempt, trail);
+    if (outcome == DONE)
+        trail->epoch = epoch;
+    else if (outcome == AGAIN)
+        *until_ns = attempt->switch_ns;
+    return outcome;
+}
+
+/* Without a lock: AGAIN when the lane may be tried. */
+static enum outcome prepare(struct attempt *attempt)
+{
+    struct smew__producer *producer = attempt->producer;
+    struct smew_bus *bus = attempt->bus;
+    enum outcome outcome;
+
+    do {
+        struct smew__trail *trail;
+        uint64_t until_ns = 0;
+
+        smew__mutex_lock(&producer->lock);
+        smew__bus_lock(bus);
+        trail = find_trail(producer, attempt->envelope->target);
+        if (!trail)
+            trail = make_trail(producer, attempt->envelope->target);
+        outcome = trail ? look(attempt, trail, &until_ns) : PASS;
+        if (trail && outcome == PASS) {
+            trail->detour = true;
+            set_behind(trail, attempt->behind);
+        }
+        smew__mutex_unlock(&producer->lock);
+        if (outcome == AGAIN)
+            (void)smew__bus_wait(bus, until_ns);
+        smew__bus_unlock(bus);
+    } while (outcome == AGAIN);
+    return outcome == DONE ? AGAIN : PASS;
+}
+
+/* ---- waiting for room ---------------------------------------------------------------- */
+
+/* The lane is full.  With the producer's lock held, which is given back meanwhile. */
+static enum outcome wait_for_room(struct attempt *attempt, struct smew__lane_out *lane)
+{
+    struct smew__producer *producer = attempt->producer;
+    uint64_t now_ns = smew_now_ns();
+    uint64_t until_ns = now_ns + CHECK_MS * SMEW_NS_PER_MS;
+
+    if (now_ns >= attempt->post->deadline_ns) {
+        atomic_fetch_add_explicit(&producer->refused, 1, memory_order_relaxed);
+        attempt->status = SMEW_FULL;
+        return DONE;
+    }
+    if (until_ns > attempt->post->deadline_ns)
+        until_ns = attempt->post->deadline_ns;
+    lane->sleeping = true; /* keeps its memory */
+    smew__mutex_unlock(&producer->lock);
+    (void)smew__lane_writer_wait(&lane->writer, attempt->turn, until_ns);
+    smew__mutex_lock(&producer->lock);
+    lane->sleeping = false;
+    if (lane->state == SMEW__LANE_GRANTED)
+        smew__lane_out_collect(lane);
+    return AGAIN;
+}
+
+/* A larger lane is asked for, once; when it was granted this one ends, and it takes over. */
+static void grow(struct attempt *attempt, struct smew__lane_out *lane)
+{
+    struct smew_bus *bus = attempt->bus;
+
+    smew__bus_lock(bus);
+    if (!lane->larger && lane->peer && lane->ring_bytes < SMEW__LANE_BYTES_MAX) {
+        lane->larger =
+            smew__lane_out_create(attempt->producer, lane->peer, lane->ring_bytes * 2, lane);
+    } else if (lane->larger && lane->larger->state == SMEW__LANE_GRANTED) {
+        smew__lane_out_end(lane);
+        bus->stats.lanes_grown++;
+    }
+    smew__bus_unlock(bus);
+}
+
+/* The lane has no room.  With the producer's lock held. */
+static enum outcome on_full(struct attempt *attempt, struct smew__trail *trail)
+{
+    struct smew__lane_out *lane = trail->lane;
+
+    if (smew__send_keeps(attempt->options)) {
+        trail->detour = true;
+        set_behind(trail, attempt->behind);
+        return PASS;
+    }
+    if (attempt->options->on_full == SMEW_ON_FULL_GROW)
+        grow(attempt, lane);
+    return lane->ended ? AGAIN : wait_for_room(attempt, lane);
+}
+
+/* ---- sending ------------------------------------------------------------------------- */
+
+static enum outcome try_lane(struct attempt *attempt)
+{
+    struct smew__producer *producer = attempt->producer;
+    struct smew__trail *trail;
+    enum outcome outcome = PASS;
+    bool ready;
+
+    smew__mutex_lock(&producer->lock);
+    trail = find_trail(producer, attempt->envelope->target);
+    ready = is_ready(attempt, trail);
+    if (ready) {
+        outcome = write_record(attempt, trail);
+        if (outcome == DONE && attempt->status == SMEW_FULL)
+            outcome = on_full(attempt, trail);
+    }
+    smew__mutex_unlock(&producer->lock);
+    return ready ? outcome : prepare(attempt);
+}
+
+static enum smew_status run(struct attempt *attempt, bool *passed)
+{
+    enum outcome outcome;
+
+    attempt->producer = smew__producer_get(attempt->bus);
+    outcome = attempt->producer ? AGAIN : PASS;
+    while (outcome == AGAIN)
+        outcome = try_lane(attempt);
+    *passed = outcome == PASS;
+    return attempt->status;
+}
+
+enum smew_status smew__direct_send(struct smew_bus *bus, const struct smew__post *post,
+                                   const struct smew_send_options *options,
+                                   const struct smew__envelope *envelope, bool *passed,
+                                   struct smew__behind *behind)
+{
+    struct attempt attempt = {
+        .bus = bus, .envelope = envelope, .post = post, .options = options, .behind = behind};
+
+    return run(&attempt, passed);
+}
+
+/* ---- loans --------------------------------------------------------------------------- */
+
+enum smew_status smew__direct_lend(struct smew_bus *bus, const struct smew__post *post,
+                                   const struct smew_send_options *options,
+                                   const struct smew__envelope *envelope, bool *passed,
+                                   struct smew__behind *behind, struct smew__direct_loan *loan)
+{
+    struct attempt attempt = {.bus = bus,
+                              .envelope = envelope,
+                              .post = post,
+                              .options = options,
+                              .behind = behind,
+                              .loan = loan};
+    enum smew_status status = run(&attempt, passed);
+
+    loan->producer = attempt.producer;
+    return status;
+}
+
+/* Is everything as it was when the record was begun?  With the producer's lock held. */
+static bool still_leads(const struct smew__direct_loan *loan, const struct smew__trail *trail)
+{
+    const struct smew__lane_out *lane = loan->lane;
+
+    return trail && trail->lane == lane && !trail->detour && !lane->failed && !lane->ended &&
+           lane->state == SMEW__LANE_GRANTED;
+}
+
+bool smew__direct_return(struct smew__direct_loan *loan, struct smew__envelope *envelope,
+                         struct smew__behind *behind)
+{
+    struct smew__producer *producer = loan->producer;
+    struct smew__lane_out *lane = loan->lane;
+    struct smew__trail *trail;
+    bool sent = false;
+
+    smew__mutex_lock(&producer->lock);
+    trail = envelope ? find_trail(producer, envelope->target) : NULL;
+    if (envelope && still_leads(loan, trail)) {
+        struct smew__lane_meaning meaning = smew__lane_out_meaning(lane);
+
+        envelope->flags = loan->alone ? SMEW__ENVELOPE_ALONE : 0;
+        note_sent(producer, trail, envelope->payload_size,
+                  smew__lane_finish(&lane->writer, &meaning, envelope, &loan->draft));
+        sent = true;
+    } else if (trail) {
+        trail->detour = true;
+        set_behind(trail, behind);
+    }
+    if (sent)
+        producer->loaned = NULL;
+    smew__mutex_unlock(&producer->lock);
+    return sent;
+}
+
+void smew__direct_release(struct smew__direct_loan *loan)
+{
+    struct smew__producer *producer = loan->producer;
+
+    smew__mutex_lock(&producer->lock);
+    if (loan->lane->state == SMEW__LANE_GRANTED)
+        smew__lane_writer_abort(&loan->lane->writer);
+    producer->loaned = NULL; /* a lost lane may go now */
+    smew__mutex_unlock(&producer->lock);
+}

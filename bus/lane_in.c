@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Lanes of others in our memory.
+ *
+ * Happy path: a bell wakes the service thread, which takes records in turns of a lane each until
+ * the lane is empty, arms it, and looks once more.
+ *
+ * Failure modes: a damaged record costs that record, which is counted, logged with its number, and
+ * answered CORRUPT; its producer sends it again if its own copy is whole.  A lane that goes on
+ * being damaged is in quarantine: it is read no more, and its producer gives it up.  The quota, or
+ * no memory, denies a lane: its thread goes the common way.
+ */
+
+#include "bus/lane_in.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "bus/inbound.h"
+#include "bus/intake.h"
+#include "bus/request.h"
+#include "diagnostics/log.h"
+
+enum {
+    TURN = 64,         /* records of a lane before another one's turn */
+    BUDGET = 1024,     /* records before other channels' turn */
+    RETIRED_MOST = 64, /* of one sender; an honest one's are few */
+};
+
+/* ---- giving -------------------------------------------------------------------------- */
+
+static void free_lane(struct smew__lane_in *lane)
+{
+    smew__list_remove(&lane->link);
+    lane->bus->lane_bytes -= lane->memory.ring_bytes;
+    lane->bus->stats.lanes_in--;
+    smew__lane_reader_fini(&lane->reader);
+    smew__lane_memory_fini(&lane->memory);
+    smew__barriers_fini(&lane->barriers);
+    smew__lane_names_fini(&lane->targets);
+    smew__lane_names_fini(&lane->events);
+    smew__free(lane->entries);
+    smew__free(lane->copy);
+    smew__free(lane);
+}
+
+static enum smew_status make_parts(struct smew__lane_in *lane, const struct smew__lane_spec *spec)
+{
+    enum smew_status status = smew__lane_memory_create(spec, &lane->memory);
+
+    if (!status)
+        status = smew__lane_reader_init(&lane->reader, &lane->memory);
+    if (status)
+        return status;
+    lane->entries = smew__calloc(lane->memory.window, sizeof(*lane->entries));
+    lane->copy = smew__alloc(lane->memory.ring_bytes / 2);
+    smew__barriers_init(&lane->barriers, (uint32_t)lane->memory.window);
+    return lane->entries && lane->copy ? SMEW_OK : SMEW_NO_MEMORY;
+}
+
+static bool within_quota(struct smew_bus *bus, const struct smew__lane_spec *spec)
+{
+    if (bus->lane_bytes + smew__lane_memory_bytes(spec) <= bus->options.lanes_max_bytes)
+        return true;
+    bus->stats.lanes_refused++;
+    smew__log(SMEW_LOG_WARN,
+              "%s gives no further lane: %llu of %llu bytes are given (lanes_max_bytes)",
+              bus->address, (unsigned long long)bus->lane_bytes,
+              (unsigned long long)bus->options.lanes_max_bytes);
+    return false;
+}
+
+/* With the lock held. */
+static enum smew_status make_lane(struct smew__inbound *inbound, const struct smew__lane_ask *ask,
+                                  struct smew__lane_in **out)
+{
+    struct smew_bus *bus = inbound->bus;
+    struct smew__lane_spec spec = {
+        .lane = ask->lane,
+        .ring_bytes = ask->ring_bytes,
+        .window = ask->window,
+        .first_number = 1, /* as a stream's ids begin */
+    };
+    struct smew__lane_in *lane;
+    enum smew_status status;
+
+    if (!within_quota(bus, &spec))
+        return SMEW_LIMIT;
+    lane = smew__calloc(1, sizeof(*lane));
+    if (!lane)
+        return SMEW_NO_MEMORY;
+    lane->bus = bus;
+    lane->sender = inbound->sender;
+    lane->inbound = inbound;
+    lane->stream = (uint32_t)ask->lane;
+    lane->after = ask->after;
+    status = make_parts(lane, &spec);
+    smew__list_append(&inbound->sender->lanes, &lane->link);
+    bus->lane_bytes += lane->memory.ring_bytes;
+    bus->stats.lanes_in++;
+    if (status)
+        free_lane(lane);
+    else
+        *out = lane;
+    return status;
+}
+
+/* A number that the sender uses already would make two records one. */
+static bool is_taken(const struct smew__sender *sender, uint64_t stream)
+{
+    SMEW_LIST_EACH (link, &sender->lanes) {
+        if (SMEW_CONTAINER(link, struct smew__lane_in, link)->stream == stream)
+            return true;
+    }
+    return false;
+}
+
+enum smew_status smew__lanes_give(struct smew__inbound *inbound)
+{
+    struct smew_bus *bus = inbound->bus;
+    struct smew__lane_ask ask;
+    enum smew_status status;
+
+    while (!(status = smew__channel_next_ask(inbound->channel, &ask))) {
+        struct smew__lane_in *lane = NULL;
+
+        smew__bus_lock(bus);
+        if (!inbound->sender || ask.lane == 0 || ask.lane > UINT32_MAX ||
+            is_taken(inbound->sender, ask.lane))
+            status = SMEW_CORRUPT;
+        else
+            status = make_lane(inbound, &ask, &lane);
+        smew__bus_unlock(bus);
+        if (status == SMEW_CORRUPT)
+            return status;
+        status = status ? smew__channel_deny(inbound->channel, &ask, status)
+                        : smew__channel_give(inbound->channel, &ask, &lane->memory);
+        if (!status)
+            continue;
+        if (lane) {
+            smew__bus_lock(bus);
+            free_lane(lane);
+            smew__bus_unlock(bus);
+        }
+        return status;
+    }
+    return status == SMEW_AGAIN ? SMEW_OK : status;
+}
+
+/* ---- answering ----------------------------------------------------------------------- */
+
+/* Its channel hears of it if its thread wants to, or if it is something special. */
+static void publish(struct smew__lane_in *lane)
+{
+    if (smew__lane_reader_publish(&lane->reader) && lane->inbound)
+        smew__channel_ring(lane->inbound->channel);
+}
+
+static struct smew__entry *entry_of(struct smew__lane_in *lane, uint64_t number)
+{
+    return &lane->entries[number & (lane->memory.window - 1)];
+}
+
+/* Records of it that come again are not known any more: nothing may follow the refused one. */
+static void give_up(struct smew__lane_in *lane)
+{
+    smew__lane_reader_close(&lane->reader, SMEW__LANE_QUARANTINED);
+    lane->read_out = true;
+}
+
+void smew__lane_in_complete(struct smew__lane_in *lane, uint64_t number, struct smew__text target,
+                            enum smew_status status)
+{
+    struct smew__entry *entry = entry_of(lane, number);
+
+    entry->state = SMEW__ENTRY_DONE;
+    entry->status = (int8_t)status;
+    lane->in_flight--;
+    lane->sender->in_flight--;
+    if (lane->inbound) {
+        if (status == SMEW_NO_MACHINE && !smew__barrier_raise(&lane->barriers, target))
+            give_up(lane);
+        smew__lane_reader_complete(&lane->reader, number, status);
+        publish(lane);
+    } else if (entry->position && lane->sender->inbound) {
+        smew__inbound_answer(lane->sender->inbound, entry->position, target, status);
+    }
+}
+
+struct smew__entry *smew__lane_in_find(struct smew__sender *sender, struct smew_message_id id)
+{
+    SMEW_LIST_EACH (link, &sender->lanes) {
+        struct smew__lane_in *lane = SMEW_CONTAINER(link, struct smew__lane_in, link);
+        struct smew__entry *entry = entry_of(lane, id.sequence);
+
+        if (lane->stream != id.stream)
+            continue;
+        if (entry->state != SMEW__ENTRY_FREE && entry->sequence == id.sequence &&
+            !(entry->state == SMEW__ENTRY_DONE &&
+              (entry->status == SMEW_NO_MACHINE || entry->status == SMEW_CORRUPT)))
+            return entry;
+    }
+    return NULL;
+}
+
+/* ---- reading ------------------------------------------------------------------------- */
+
+static struct smew__lane_meaning meaning_of(struct smew__lane_in *lane)
+{
+    return (struct smew__lane_meaning){
+        .node = lane->sender->node,
+        .stream = lane->stream,
+        .source = {lane->sender->address, strlen(lane->sender->address)},
+        .targets = &lane->targets,
+        .events = &lane->events,
+    };
+}
+
+/* With the lock held: a record is in flight until it is completed, here or later. */
+static void admit(struct smew__lane_in *lane, uint64_t number,
+                  const struct smew__envelope *envelope, bool in_place)
+{
+    enum smew_status status = SMEW_NO_MACHINE;
+
+    *entry_of(lane, number) = (struct smew__entry){
+        .sequence = number, .stream = lane->stream, .state = SMEW__ENTRY_IN_FLIGHT};
+    lane->in_flight++;
+    lane->sender->in_flight++;
+    lane->bus->stats.bytes_received += envelope->payload_size;
+    if (envelope->kind != SMEW_KIND_EVENT && envelope->kind != SMEW_KIND_REQUEST)
+        status = SMEW_REJECTED;
+    else if (!smew__barrier_stops(&lane->barriers, envelope))
+        status = smew__intake_admit_lane(lane, number, envelope, in_place);
+    if (status)
+        smew__lane_in_complete(lane, number, envelope->target, status);
+}
+
+/* With the lock held. */
+static void note_losses(struct smew__lane_in *lane)
+{
+    const struct smew__lane_losses *losses = &lane->reader.losses;
+
+    lane->bus->stats.lane_lost += losses->count;
+    smew__log(SMEW_LOG_WARN, "%s: %llu records from number %llu on of lane %u of %s were damaged",
+              lane->bus->address, (unsigned long long)losses->count,
+              (unsigned long long)losses->first_number, lane->stream, lane->sender->address);
+    publish(lane);
+}
+
+/* With the lock held: the next record's header.  As smew__lane_reader_next(). */
+static enum smew_status next_record(struct smew__lane_in *lane, struct smew__lane_record *record)
+{
+    enum smew_status status = smew__lane_reader_next(&lane->reader, record);
+
+    if (status == SMEW_CORRUPT)
+        note_losses(lane);
+    if (status == SMEW_RESET || status == SMEW_CLOSED)
+        lane->read_out = true;
+    return status;
+}
+
+/* Only where the program trusts whoever may be on its bus. */
+static bool reads_in_place(const struct smew_bus *bus, const struct smew__lane_record *record)
+{
+    return bus->options.in_place_bytes &&
+           record->header.payload_size >= bus->options.in_place_bytes;
+}
+
+/* Takes one record, or finds damage: OK for both; else why there is none. */
+static enum smew_status take(struct smew__lane_in *lane)
+{
+    struct smew_bus *bus = lane->bus;
+    struct smew__lane_meaning meaning = meaning_of(lane);
+    struct smew__item item = {0};
+    struct smew__lane_record record;
+    enum smew_status status;
+    bool in_place;
+
+    smew__bus_lock(bus);
+    status = next_record(lane, &record);
+    smew__bus_unlock(bus);
+    if (status)
+        return status == SMEW_CORRUPT ? SMEW_OK : status;
+    in_place = reads_in_place(bus, &record);
+    status = smew__lane_record_check(&record, in_place ? NULL : lane->copy);
+    if (!status)
+        status = smew__lane_take(&meaning, record.number, &record.header,
+                                 in_place ? record.body : lane->copy, true, &item);
+    smew__bus_lock(bus);
+    if (status) {
+        smew__lane_reader_lose(&lane->reader, &record);
+        note_losses(lane);
+    } else {
+        admit(lane, record.number, &item.envelope, in_place);
+    }
+    smew__bus_unlock(bus);
+    smew__item_fini(&item);
+    return SMEW_OK;
+}
+
+/* The lane that was waiting for this one may be read. */
+static void unblock(struct smew__lane_in *lane)
+{
+    SMEW_LIST_EACH (link, &lane->sender->lanes) {
+        struct smew__lane_in *other = SMEW_CONTAINER(link, struct smew__lane_in, link);
+
+        if (other->after == lane->stream)
+            other->after = 0;
+    }
+}
+
+/* Up to `most` records; true when there is more. */
+static bool serve(struct smew__lane_in *lane, unsigned most)
+{
+    enum smew_status status = SMEW_OK;
+
+    if (lane->read_out || lane->after)
+        return false;
+    for (unsigned i = 0; i < most && !status; i++)
+        status = take(lane);
+    if (lane->read_out)
+        unblock(lane);
+    if (!status)
+        return true;
+    return status == SMEW_AGAIN && smew__lane_reader_arm(&lane->reader);
+}
+
+/* The next lane of a channel, NULL at the end.  Only the service thread takes them out. */
+static struct smew__lane_in *next_lane(struct smew__inbound *inbound, struct smew__lane_in *lane)
+{
+    struct smew__sender *sender = inbound->sender;
+    struct smew__list *link = lane ? lane->link.next : sender->lanes.next;
+
+    for (; link != &sender->lanes; link = link->next) {
+        lane = SMEW_CONTAINER(link, struct smew__lane_in, link);
+        if (lane->inbound == inbound)
+            return lane;
+    }
+    return NULL;
+}
+
+bool smew__lanes_serve(struct smew__inbound *inbound)
+{
+    bool more = false;
+
+    for (unsigned turns = 0; inbound->sender && turns < BUDGET / TURN; turns++) {
+        more = false;
+        for (struct smew__lane_in *lane = next_lane(inbound, NULL); lane;
+             lane = next_lane(inbound, lane))
+            more |= serve(lane, TURN);
+        if (!more)
+            break;
+    }
+    return more;
+}
+
+/* ---- ending -------------------------------------------------------------------------- */
+
+void smew__lanes_retire(struct smew__inbound *inbound)
+{
+    struct smew_bus *bus = inbound->bus;
+    struct smew__lane_in *lane;
+
+    while (inbound->sender && (lane = next_lane(inbound, NULL)) != NULL) {
+        lane->after = 0; /* those before it are read out: they come first in the list */
+        while (serve(lane, TURN))
+            ;
+        smew__bus_lock(bus);
+        smew__lane_reader_close(&lane->reader, SMEW__LANE_CLOSED);
+        lane->inbound = NULL;
+        lane->read_out = true;
+        if (lane->in_flight == 0)
+            free_lane(lane);
+        smew__bus_unlock(bus);
+    }
+}
+
+void smew__lanes_in_sweep(struct smew__sender *sender)
+{
+    unsigned retired = 0;
+
+    SMEW_LIST_EACH_SAFE (link, &sender->lanes) {
+        struct smew__lane_in *lane = SMEW_CONTAINER(link, struct smew__lane_in, link);
+
+        retired += !lane->inbound;
+        if (lane->read_out && lane->in_flight == 0 && (lane->inbound || retired > RETIRED_MOST))
+            free_lane(lane);
+    }
+}
+
+void smew__lanes_in_free(struct smew__sender *sender)
+{
+    SMEW_LIST_EACH_SAFE (link, &sender->lanes)
+        free_lane(SMEW_CONTAINER(link, struct smew__lane_in, link));
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SMEW_BUS_LANE_IN_H
+#define SMEW_BUS_LANE_IN_H
+
+/*
+ * A lane that we gave to a thread of another node: its records are read, checked on a private copy,
+ * admitted like envelopes of a channel, and answered one by one (bus/shm/reader.h).
+ *
+ *            given            all read, `ended`          everything answered
+ *    (asked) -----> SERVED ──────────────────┐   ┌────────────────────────────► freed
+ *                     │                       ▼   │
+ *                     └── channel lost ──► RETIRED ┘── the sender is gone ────► freed
+ *
+ * When its channel is lost a lane is first read to its end: what a dead producer committed is
+ * delivered.  A producer that lives will send again what had no answer.  So a retired lane is kept
+ * as long as records of it are at work: their ids are found here (smew__lane_in_find), by number,
+ * and what they come to is told on the sender's new channel.
+ *
+ * `after`: a larger lane is begun when the smaller one before it has been read to its end.
+ *
+ * Records are copied before they are checked, so that nobody can change what was checked; with the
+ * option in_place_bytes large payloads are checked and read where they lie, and stay there until
+ * the record is completed: a handler may hold as many as the lane's window has.
+ *
+ * Locks: the service thread alone reads; everything else is under the node's lock.
+ */
+
+#include "bus/barrier.h"
+#include "bus/lane_record.h"
+#include "bus/sender.h"
+#include "bus/shm/reader.h"
+#include "bus/transport/shm/lanes.h"
+
+struct smew__lane_in {
+    struct smew_bus *bus;
+    struct smew__sender *sender;
+    struct smew__inbound *inbound; /* NULL: retired */
+    struct smew__list link;        /* in sender->lanes, in the order of being given */
+    uint32_t stream;
+    uint64_t after; /* the stream of the lane before it, as long as that is read; 0: none */
+    bool read_out;  /* to its end */
+    uint32_t in_flight;
+
+    struct smew__lane_memory memory;
+    struct smew__lane_reader reader;
+    struct smew__entry *entries; /* by number, a ring of the lane's window */
+    struct smew__barriers barriers;
+    struct smew__lane_names targets;
+    struct smew__lane_names events;
+    uint8_t *copy; /* of a record's body */
+};
+
+/* Answers the channel's questions for lanes.  The service thread, without the lock. */
+enum smew_status smew__lanes_give(struct smew__inbound *inbound);
+
+/* Reads what there is, up to a budget; true when there is more.  The service thread. */
+bool smew__lanes_serve(struct smew__inbound *inbound);
+
+/* The channel is about to close: reads every lane out, and retires it.  The service thread. */
+void smew__lanes_retire(struct smew__inbound *inbound);
+
+/* The node's answer to a record.  With the lock held. */
+void smew__lane_in_complete(struct smew__lane_in *lane, uint64_t number, struct smew__text target,
+                            enum smew_status status);
+
+/* The entry of an id that came over one of a sender's lanes, or NULL.  With the lock held. */
+struct smew__entry *smew__lane_in_find(struct smew__sender *sender, struct smew_message_id id);
+
+/* Frees lanes that were read out and answered.  The service thread, with the lock held. */
+void smew__lanes_in_sweep(struct smew__sender *sender);
+/* Those of a sender that is gone.  With the lock held. */
+void smew__lanes_in_free(struct smew__sender *sender);
+
+#endif

@@ -1,0 +1,572 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Lanes of ours, seen by the service thread: asked for, granted, answered, lost.
+ *
+ * Happy path: a thread wants a lane, the next turn asks for it, the grant opens it; answers other
+ * than OK, which are rare, are turned into parcels one by one.
+ *
+ * Failure modes: denied (the receiver's quota, its memory or its descriptors): the thread goes the
+ * common way, and asks again after a while.  A consumer that claims the impossible, or closes or
+ * quarantines the lane: it is lost, and what was not answered goes the common way, to the same node
+ * if it lives; its ids tell that node what it has already.  No memory for a parcel: the record
+ * stays where it is, in the lane, and is tried again with the next heartbeat.
+ */
+
+#include "bus/lane_out.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "bus/lane_record.h"
+#include "bus/parcel.h"
+#include "bus/service.h"
+#include "bus/transport/shm/lanes.h"
+#include "diagnostics/log.h"
+
+enum {
+    ASK_AGAIN_MS = 1000,
+    PATIENCE_MS = 200, /* a lane that takes longer to come is not waited for */
+};
+
+/* ---- what others wait for ------------------------------------------------------------ */
+
+bool smew__behind_clear(const struct smew__behind *behind)
+{
+    uint64_t settled;
+
+    if (!behind->lane)
+        return true;
+    /* Acquire pairs with publish_settled: who sees it sees the parcels that were made, too. */
+    settled = atomic_load_explicit(&behind->lane->settled, memory_order_acquire);
+    if ((int64_t)(settled - behind->number) > 0)
+        return true;
+    return behind->lane->state == SMEW__LANE_GRANTED &&
+           smew__lane_writer_done(&behind->lane->writer, behind->number);
+}
+
+void smew__behind_watch(struct smew__behind *behind)
+{
+    if (!behind->lane || behind->watched)
+        return;
+    behind->watched = true;
+    atomic_fetch_add_explicit(&behind->lane->watchers, 1, memory_order_relaxed);
+    if (behind->lane->peer)
+        smew__peer_wake(behind->lane->peer);
+}
+
+static void unref(struct smew__lane_out *lane)
+{
+    if (atomic_fetch_sub_explicit(&lane->references, 1, memory_order_acq_rel) == 1)
+        smew__free(lane);
+}
+
+void smew__behind_drop(struct smew__behind *behind)
+{
+    if (!behind->lane)
+        return;
+    if (behind->watched)
+        atomic_fetch_sub_explicit(&behind->lane->watchers, 1, memory_order_relaxed);
+    unref(behind->lane);
+    behind->lane = NULL;
+}
+
+/* With the producer's lock held: what was collected becomes known. */
+static void publish_settled(struct smew__lane_out *lane)
+{
+    unsigned ahead = 0;
+
+    if (lane->any_answered) {
+        for (uint64_t i = lane->writer.tail_number; i != lane->writer.head_number; i++)
+            ahead += lane->writer.flights[i & (lane->memory.window - 1)].answered;
+        lane->any_answered = ahead > 0;
+    }
+    atomic_store_explicit(&lane->ahead, ahead, memory_order_relaxed);
+    atomic_store_explicit(&lane->settled, lane->writer.tail_number, memory_order_release);
+}
+
+/* ---- from a record to a parcel ------------------------------------------------------- */
+
+struct smew__lane_meaning smew__lane_out_meaning(struct smew__lane_out *lane)
+{
+    const struct smew_bus *bus = lane->producer->bus;
+
+    return (struct smew__lane_meaning){.node = bus->incarnation,
+                                       .stream = lane->stream,
+                                       .source = {bus->address, strlen(bus->address)},
+                                       .targets = &lane->targets,
+                                       .events = &lane->events};
+}
+
+/* The message that a record in flight holds.  CORRUPT: it was damaged in our own memory. */
+static enum smew_status read_back(struct smew__lane_out *lane, uint64_t number,
+                                  struct smew_message **message)
+{
+    struct smew__lane_meaning meaning = smew__lane_out_meaning(lane);
+    struct smew__record_header header;
+    struct smew__item item = {0};
+    const uint8_t *body;
+    enum smew_status status = smew__lane_writer_read(&lane->writer, number, &header, &body);
+
+    if (!status)
+        status = smew__lane_take(&meaning, number, &header, body, false, &item);
+    if (status)
+        return status;
+    item.envelope.flags = 0;
+    *message = smew__message_create(&item.envelope);
+    smew__item_fini(&item);
+    return *message ? SMEW_OK : SMEW_NO_MEMORY;
+}
+
+/* What the lane knew of this pair no longer counts: it is on the common way. */
+static void set_detour(struct smew__producer *producer, struct smew__text target)
+{
+    struct smew__trail *trail = smew__table_get(&producer->trails, target.data, target.size);
+
+    if (trail)
+        trail->detour = true;
+}
+
+/* There is nothing left that could be sent, or buried: only who looks at us is told. */
+static void count_lost(struct smew__lane_out *lane, uint64_t number)
+{
+    struct smew_bus *bus = lane->producer->bus;
+
+    smew__log(SMEW_LOG_ERROR, "%s lost record %llu of its lane %u: its memory was damaged",
+              bus->address, (unsigned long long)number, lane->stream);
+    bus->stats.lane_lost++;
+    bus->revived++;
+}
+
+/*
+ * A younger record was refused while older ones of its pair are at work: its parcel waits for the
+ * last of those.
+ */
+static void keep_behind(struct smew__lane_out *lane, uint64_t number, struct smew__parcel *parcel)
+{
+    const uint64_t mask = lane->memory.window - 1;
+    const struct smew__trail *trail = lane->trails[number & mask];
+
+    for (uint64_t older = number - 1; older + 1 != lane->writer.tail_number; older--) {
+        if (lane->trails[older & mask] != trail || lane->writer.flights[older & mask].answered)
+            continue;
+        if (smew__lane_writer_done(&lane->writer, older))
+            return; /* and so is everything older of the pair */
+        parcel->behind = (struct smew__behind){.lane = lane, .number = older};
+        atomic_fetch_add_explicit(&lane->references, 1, memory_order_relaxed);
+        smew__behind_watch(&parcel->behind);
+        return;
+    }
+}
+
+/* A parcel for a message that was read back; NULL when out of memory. */
+static struct smew__parcel *parcel_of(struct smew_bus *bus, struct smew_message *message)
+{
+    struct smew__text target = message->envelope.target;
+    struct smew__route *route = smew__route_get(bus, target.data, target.size);
+
+    return route ? smew__parcel_create(bus, message, route, (struct smew__node_ref){0}) : NULL;
+}
+
+/*
+ * A record becomes a parcel, which is then answered, or (doubtful) looks for its host again.  False
+ * when out of memory: nothing was done.  With both locks held.
+ */
+static bool revive(struct smew__lane_out *lane, uint64_t number, enum smew_status answer,
+                   bool doubtful)
+{
+    struct smew_bus *bus = lane->producer->bus;
+    struct smew_message *message;
+    struct smew__parcel *parcel;
+    enum smew_status status = read_back(lane, number, &message);
+
+    if (status == SMEW_NO_MEMORY)
+        return false;
+    if (status) {
+        count_lost(lane, number);
+        return true;
+    }
+    parcel = parcel_of(bus, message);
+    if (!parcel) {
+        smew__message_unref(message);
+        return false;
+    }
+    set_detour(lane->producer, message->envelope.target);
+    lane->any_answered = true;
+    parcel->doubtful = doubtful;
+    smew__parcel_revive(bus, parcel);
+    if (!doubtful)
+        keep_behind(lane, number, parcel);
+    if (doubtful)
+        smew__limbo_put(bus, parcel);
+    else
+        smew__parcel_answered(bus, parcel, answer);
+    bus->follow_up |= SMEW__FOLLOW_LIMBO;
+    return true;
+}
+
+static bool on_answer(void *owner, uint64_t number, enum smew_status status)
+{
+    struct smew__lane_out *lane = owner;
+    struct smew__lane_meaning meaning = smew__lane_out_meaning(lane);
+
+    if (status == SMEW_CORRUPT) { /* the receiver could not read it; perhaps we can */
+        smew__lane_undefine(&meaning, number);
+        status = SMEW_NO_MACHINE;
+    }
+    return revive(lane, number, status, false);
+}
+
+static bool not_now(void *owner, uint64_t number, enum smew_status status)
+{
+    (void)owner;
+    (void)number;
+    (void)status;
+    return false;
+}
+
+/*
+ * All answers under one lock of the node, or some parcels would leave limbo before others are
+ * there; and without it where there are none, as nearly always.  With the producer's lock held.
+ */
+static enum smew_status collect(struct smew__lane_out *lane)
+{
+    enum smew_status status = smew__lane_writer_collect(&lane->writer, not_now, NULL);
+
+    if (status || !smew__lane_writer_has_answers(&lane->writer))
+        return status;
+    smew__bus_lock(lane->producer->bus);
+    status = smew__lane_writer_collect(&lane->writer, on_answer, lane);
+    smew__bus_unlock(lane->producer->bus);
+    return status;
+}
+
+/* ---- losing a lane ------------------------------------------------------------------- */
+
+/* Its memory goes.  With the producer's lock held. */
+static void release_memory(struct smew__lane_out *lane)
+{
+    smew__lane_writer_fini(&lane->writer);
+    smew__lane_memory_fini(&lane->memory);
+    smew__lane_names_fini(&lane->targets);
+    smew__lane_names_fini(&lane->events);
+    smew__free(lane->trails);
+}
+
+/* Nothing leads to it any more.  With both locks held. */
+static void forget(struct smew__lane_out *lane)
+{
+    struct smew__producer *producer = lane->producer;
+    struct smew__trail *trail;
+    size_t cursor = 0;
+
+    while ((trail = smew__table_next(&producer->trails, &cursor)) != NULL) {
+        if (trail->lane == lane) {
+            trail->lane = NULL;
+            trail->used = false;
+            trail->detour = true;
+        }
+    }
+    SMEW_LIST_EACH (link, &producer->lanes) {
+        struct smew__lane_out *other = SMEW_CONTAINER(link, struct smew__lane_out, link);
+
+        if (other->after == lane)
+            other->after = NULL;
+        if (other->larger == lane)
+            other->larger = NULL;
+    }
+    lane->peer = NULL;
+    lane->channel = NULL;
+    smew__list_remove(&lane->at_peer);
+    smew__list_remove(&lane->link);
+    unref(lane);
+}
+
+/* Out of memory half-way: the next try goes on behind it. */
+static void note_revived(struct smew__lane_out *lane, uint64_t number)
+{
+    lane->writer.flights[number & (lane->memory.window - 1)].answered = true;
+}
+
+/* What has no answer becomes parcels; false when there is no memory for one. */
+static bool revive_rest(struct smew__lane_out *lane)
+{
+    struct smew__record_header header;
+    const uint8_t *body;
+    uint64_t number;
+
+    (void)!collect(lane); /* whatever it says: the lane is lost */
+    publish_settled(lane);
+    number = lane->writer.tail_number;
+    while (smew__lane_writer_unanswered(&lane->writer, &number, &header, &body) != SMEW_NOT_FOUND) {
+        if (!revive(lane, number, SMEW_OK, true))
+            return false;
+        note_revived(lane, number++);
+    }
+    return true;
+}
+
+static void settle_all(struct smew__lane_out *lane)
+{
+    atomic_store_explicit(&lane->ahead, 0, memory_order_relaxed);
+    atomic_store_explicit(&lane->settled, lane->writer.head_number, memory_order_release);
+}
+
+void smew__lane_out_bury(struct smew__lane_out *lane)
+{
+    struct smew_bus *bus = lane->producer->bus;
+    bool granted = lane->memory.header != NULL;
+    bool done = true;
+
+    if (granted) {
+        smew__lane_writer_wake(&lane->writer);
+        done = revive_rest(lane);
+    }
+    smew__bus_lock(bus);
+    if (done && granted)
+        settle_all(lane);
+    if (done && !lane->sleeping && lane->producer->loaned != lane) {
+        if (granted)
+            release_memory(lane);
+        forget(lane);
+    }
+    smew__condition_broadcast(&bus->changed);
+    bus->follow_up |= SMEW__FOLLOW_OUTBOX | SMEW__FOLLOW_LIMBO;
+    smew__bus_unlock(bus);
+    if (!done)
+        smew__log(SMEW_LOG_WARN, "%s: out of memory; a lost lane's messages wait", bus->address);
+}
+
+void smew__lane_out_free(struct smew__lane_out *lane)
+{
+    if (lane->memory.header)
+        release_memory(lane);
+    forget(lane);
+}
+
+void smew__lane_out_abandon(struct smew__lane_out *lane)
+{
+    struct smew_bus *bus = lane->producer->bus;
+
+    lane->peer = NULL;
+    smew__list_remove(&lane->at_peer);
+    smew__list_append(&bus->lanes_lost, &lane->at_peer);
+}
+
+/* On the service thread, which alone takes lanes from a peer.  With the producer's lock held. */
+static void lose(struct smew__lane_out *lane)
+{
+    struct smew_bus *bus = lane->producer->bus;
+
+    smew__bus_lock(bus);
+    lane->state = SMEW__LANE_LOST;
+    lane->channel = NULL;
+    smew__lane_out_abandon(lane);
+    smew__condition_broadcast(&bus->changed);
+    smew__bus_unlock(bus);
+    smew__lane_out_bury(lane);
+}
+
+/* ---- asking -------------------------------------------------------------------------- */
+
+struct smew__lane_out *smew__lane_out_to(struct smew__producer *producer, struct smew__peer *peer)
+{
+    struct smew__lane_out *lane;
+
+    SMEW_LIST_EACH (link, &producer->lanes) {
+        lane = SMEW_CONTAINER(link, struct smew__lane_out, link);
+        if (lane->peer == peer && !lane->ended && !(lane->after && !lane->after->ended))
+            return lane;
+    }
+    return smew__lane_out_create(producer, peer, producer->bus->options.lane_bytes, NULL);
+}
+
+struct smew__lane_out *smew__lane_out_create(struct smew__producer *producer,
+                                             struct smew__peer *peer, uint32_t ring_bytes,
+                                             struct smew__lane_out *after)
+{
+    struct smew__lane_out *lane = smew__calloc(1, sizeof(*lane));
+
+    if (!lane)
+        return NULL;
+    atomic_init(&lane->references, 1);
+    lane->producer = producer;
+    lane->peer = peer;
+    lane->state = SMEW__LANE_WANTED;
+    lane->stream = smew__bus_next_stream(producer->bus);
+    lane->after = after;
+    lane->ring_bytes = ring_bytes;
+    lane->patience_ns = smew__deadline_ns(PATIENCE_MS);
+    smew__list_append(&producer->lanes, &lane->link);
+    smew__list_append(&peer->lanes, &lane->at_peer);
+    smew__peer_wake(peer);
+    return lane;
+}
+
+static enum smew_status ask(struct smew__lane_out *lane, struct smew_channel *channel)
+{
+    struct smew_bus *bus = lane->producer->bus;
+    struct smew__lane_ask question = {.lane = lane->stream,
+                                      .ring_bytes = lane->ring_bytes,
+                                      .window = bus->options.window,
+                                      .after = lane->after ? lane->after->stream : 0};
+    enum smew_status status = smew__channel_ask(channel, &question);
+
+    if (status)
+        return status;
+    smew__bus_lock(bus);
+    lane->state = SMEW__LANE_ASKED;
+    smew__bus_unlock(bus);
+    return SMEW_OK;
+}
+
+/* With the producer's lock held: takes over the grant's memory. */
+static void grant(struct smew__lane_out *lane, struct smew_channel *channel,
+                  struct smew__lane_grant *granted)
+{
+    struct smew_bus *bus = lane->producer->bus;
+    enum smew_status status = granted->status;
+
+    if (!status) {
+        lane->memory = granted->memory;
+        granted->memory = (struct smew__lane_memory){0};
+        lane->trails = smew__calloc(lane->memory.window, sizeof(struct smew__trail *));
+        status =
+            lane->trails ? smew__lane_writer_init(&lane->writer, &lane->memory) : SMEW_NO_MEMORY;
+        if (status)
+            release_memory(lane);
+    }
+    smew__bus_lock(bus);
+    if (status) {
+        lane->state = SMEW__LANE_DENIED;
+        lane->denied_ns = smew_now_ns();
+        bus->stats.lanes_denied++;
+        smew__log(SMEW_LOG_WARN, "%s gave %s no lane: %s; its messages go the common way",
+                  lane->peer->address, bus->address, smew_status_text(status));
+    } else {
+        lane->state = SMEW__LANE_GRANTED;
+        lane->channel = channel;
+        atomic_store_explicit(&lane->settled, lane->writer.tail_number, memory_order_relaxed);
+        atomic_store_explicit(&lane->committed, lane->writer.head_number, memory_order_relaxed);
+    }
+    smew__condition_broadcast(&bus->changed);
+    smew__bus_unlock(bus);
+}
+
+/* ---- the service thread -------------------------------------------------------------- */
+
+/* The lane behind this one (NULL: the first), or NULL.  Only we take lanes from a peer. */
+static struct smew__lane_out *next_lane(struct smew__peer *peer, struct smew__lane_out *lane)
+{
+    struct smew__list *link;
+
+    smew__bus_lock(peer->bus);
+    link = lane ? lane->at_peer.next : peer->lanes.next;
+    smew__bus_unlock(peer->bus);
+    return link == &peer->lanes ? NULL : SMEW_CONTAINER(link, struct smew__lane_out, at_peer);
+}
+
+static enum smew_status take_grants(struct smew__peer *peer)
+{
+    struct smew__lane_grant granted = {0};
+    enum smew_status status;
+
+    while (!(status = smew__channel_take_grant(peer->channel, &granted))) {
+        struct smew__lane_out *lane = next_lane(peer, NULL);
+
+        while (lane && (lane->stream != granted.lane || lane->state != SMEW__LANE_ASKED))
+            lane = next_lane(peer, lane);
+        if (lane) {
+            smew__mutex_lock(&lane->producer->lock);
+            grant(lane, peer->channel, &granted);
+            smew__mutex_unlock(&lane->producer->lock);
+        }
+        smew__lane_memory_fini(&granted.memory); /* nobody wants it any more */
+    }
+    return status == SMEW_AGAIN ? SMEW_OK : status;
+}
+
+void smew__lane_out_collect(struct smew__lane_out *lane)
+{
+    if (collect(lane))
+        lane->failed = true;
+    publish_settled(lane);
+}
+
+/* With the producer's lock held: tells those who wait, and asks for a bell if there are some. */
+static void serve_granted(struct smew__lane_out *lane)
+{
+    struct smew_bus *bus = lane->producer->bus;
+    uint64_t before = lane->writer.tail_number;
+    bool watched = atomic_load_explicit(&lane->watchers, memory_order_relaxed) > 0 ||
+                   atomic_load_explicit(&bus->quiet_waiters, memory_order_relaxed) > 0;
+
+    watched = watched && !smew__lane_writer_idle(&lane->writer);
+    smew__lane_writer_watch(&lane->writer, watched);
+    smew__lane_out_collect(lane);
+    if (lane->ended && smew__lane_writer_idle(&lane->writer))
+        lane->failed = true; /* of no further use: there is nothing to lose */
+    if (lane->writer.tail_number == before)
+        return;
+    smew__bus_lock(bus);
+    smew__condition_broadcast(&bus->changed);
+    bus->follow_up |= SMEW__FOLLOW_OUTBOX | SMEW__FOLLOW_LIMBO;
+    smew__bus_unlock(bus);
+}
+
+static enum smew_status serve(struct smew__lane_out *lane, struct smew_channel *channel)
+{
+    enum smew_status status = SMEW_OK;
+
+    if (lane->state == SMEW__LANE_DENIED &&
+        smew_now_ns() - lane->denied_ns > ASK_AGAIN_MS * SMEW_NS_PER_MS)
+        lane->state = SMEW__LANE_WANTED;
+    if (lane->state == SMEW__LANE_WANTED)
+        status = ask(lane, channel);
+    else if (lane->state == SMEW__LANE_GRANTED)
+        serve_granted(lane);
+    if (lane->failed)
+        lose(lane);
+    return status;
+}
+
+enum smew_status smew__lanes_service(struct smew__peer *peer)
+{
+    enum smew_status status = take_grants(peer);
+    struct smew__lane_out *lane = next_lane(peer, NULL);
+
+    while (lane && !status) {
+        struct smew__lane_out *next = next_lane(peer, lane);
+        struct smew__producer *producer = lane->producer;
+
+        smew__mutex_lock(&producer->lock);
+        status = serve(lane, peer->channel);
+        smew__mutex_unlock(&producer->lock);
+        lane = next;
+    }
+    return status == SMEW_AGAIN ? SMEW_OK : status;
+}
+
+void smew__lanes_lose(struct smew__peer *peer)
+{
+    struct smew__lane_out *lane;
+
+    while ((lane = next_lane(peer, NULL)) != NULL) {
+        struct smew__producer *producer = lane->producer;
+
+        smew__mutex_lock(&producer->lock);
+        lose(lane);
+        smew__mutex_unlock(&producer->lock);
+    }
+}
+
+/* ---- ending -------------------------------------------------------------------------- */
+
+void smew__lane_out_end(struct smew__lane_out *lane)
+{
+    lane->ended = true;
+    if (lane->state != SMEW__LANE_GRANTED)
+        return;
+    smew__lane_writer_end(&lane->writer);
+    smew__channel_ring(lane->channel);
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Names by number, and envelopes in and out of a lane.  Out of memory for a name the sender goes on
+ * with text alone; the receiver gives the record back.
+ */
+#include "bus/lane_record.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+/* ---- names --------------------------------------------------------------------------- */
+
+void smew__lane_names_fini(struct smew__lane_names *names)
+{
+    for (uint32_t i = 1; i < names->room; i++)
+        smew__free(names->by_number[i]);
+    smew__free(names->by_number);
+    smew__table_fini(&names->by_text);
+    *names = (struct smew__lane_names){0};
+}
+
+/* Room for this number; false when out of memory. */
+static bool make_room(struct smew__lane_names *names, uint32_t number)
+{
+    struct smew__lane_name **bigger;
+    uint32_t room = names->room ? names->room : 16;
+
+    while (room <= number)
+        room *= 2;
+    if (room == names->room)
+        return true;
+    bigger = smew__realloc(names->by_number, room * sizeof(struct smew__lane_name *));
+    if (!bigger)
+        return false;
+    memset(bigger + names->room, 0, (room - names->room) * sizeof(struct smew__lane_name *));
+    names->by_number = bigger;
+    names->room = room;
+    return true;
+}
+
+static struct smew__lane_name *make_name(uint32_t number, struct smew__text text)
+{
+    struct smew__lane_name *name = smew__calloc(1, sizeof(*name) + text.size + 1);
+
+    if (!name)
+        return NULL;
+    memcpy(name->text, text.data, text.size);
+    name->size = (uint32_t)text.size;
+    name->number = number;
+    return name;
+}
+
+/* The name of a text, with a new number when it has none.  NULL: it goes as text alone. */
+static struct smew__lane_name *number_for(struct smew__lane_names *names, struct smew__text text)
+{
+    struct smew__lane_name *name = smew__table_get(&names->by_text, text.data, text.size);
+    uint32_t number = names->count + 1;
+
+    if (name || text.size == 0)
+        return name;
+    if (number > SMEW__LANE_NAMES_MOST || !make_room(names, number))
+        return NULL;
+    name = make_name(number, text);
+    if (!name)
+        return NULL;
+    if (!smew__table_put(&names->by_text, name->text, name->size, name)) {
+        smew__free(name);
+        return NULL;
+    }
+    names->by_number[number] = name;
+    names->count++;
+    return name;
+}
+
+static void undefine(struct smew__lane_names *names, uint64_t number)
+{
+    for (uint32_t i = 1; i <= names->count; i++) {
+        struct smew__lane_name *name = names->by_number[i];
+
+        if (name->told && name->told_at == number)
+            name->told = name->known = false;
+    }
+}
+
+void smew__lane_undefine(const struct smew__lane_meaning *meaning, uint64_t number)
+{
+    undefine(meaning->targets, number);
+    undefine(meaning->events, number);
+}
+
+/* ---- writing ------------------------------------------------------------------------- */
+
+/* The name's number for this record, and whether its text goes along. */
+static uint32_t use_number(struct smew__lane_name *name, const struct smew__lane_writer *writer,
+                           enum smew__envelope_names which, uint8_t *defines)
+{
+    if (!name)
+        return 0;
+    if (name->told && !name->known)
+        name->known = smew__lane_writer_settled(writer, name->told_at);
+    if (!name->known)
+        *defines |= (uint8_t)which;
+    return name->number;
+}
+
+static void note_told(struct smew__lane_name *name, uint64_t number)
+{
+    if (!name || name->told)
+        return;
+    name->told = true;
+    name->told_at = number;
+}
+
+static struct smew__record_implied implied_of(const struct smew__lane_meaning *meaning,
+                                              uint64_t number)
+{
+    return (struct smew__record_implied){.id = {meaning->node, meaning->stream, number},
+                                         .source = meaning->source};
+}
+
+enum smew_status smew__lane_begin(struct smew__lane_writer *writer,
+                                  const struct smew__lane_meaning *meaning,
+                                  struct smew__envelope *envelope, struct smew__lane_draft *draft)
+{
+    struct smew__record_implied implied = implied_of(meaning, writer->head_number);
+    struct smew__record_shape shape;
+    enum smew_status status;
+    uint8_t *record;
+
+    *draft = (struct smew__lane_draft){
+        .target = number_for(meaning->targets, envelope->target),
+        .event = number_for(meaning->events, envelope->event),
+    };
+    draft->numbers.target =
+        use_number(draft->target, writer, SMEW__ENVELOPE_TARGET, &draft->numbers.defines);
+    draft->numbers.event =
+        (uint16_t)use_number(draft->event, writer, SMEW__ENVELOPE_EVENT, &draft->numbers.defines);
+    envelope->id = implied.id;
+    status = smew__record_measure(envelope, &implied, &draft->numbers, &shape);
+    if (!status)
+        status = smew__lane_writer_reserve(writer, shape.body_size, &record);
+    if (status)
+        return status;
+    draft->body = record + sizeof(struct smew__record_header);
+    draft->payload = draft->body + (size_t)shape.extension_words * SMEW__RECORD_WORD;
+    return SMEW_OK;
+}
+
+uint64_t smew__lane_finish(struct smew__lane_writer *writer,
+                           const struct smew__lane_meaning *meaning,
+                           const struct smew__envelope *stated,
+                           const struct smew__lane_draft *draft)
+{
+    struct smew__record_implied implied = implied_of(meaning, writer->head_number);
+    struct smew__envelope envelope = *stated;
+    struct smew__record_header header;
+    struct smew__record_shape shape;
+    enum smew_status status;
+    uint64_t number;
+
+    envelope.id = implied.id;
+    status = smew__record_measure(&envelope, &implied, &draft->numbers, &shape);
+
+    /* It was measured before, with the same names and a payload that was no smaller. */
+    assert(!status);
+    (void)status;
+    smew__record_write(&envelope, &shape, draft->body, &header);
+    number = smew__lane_writer_commit(writer, &header);
+    note_told(draft->target, number);
+    note_told(draft->event, number);
+    return number;
+}
+
+/* ---- reading ------------------------------------------------------------------------- */
+
+static bool resolve(void *owner, enum smew__envelope_names which, uint32_t number,
+                    struct smew__text *text)
+{
+    const struct smew__lane_meaning *meaning = owner;
+    const struct smew__lane_names *names = meaning->events;
+
+    if (which == SMEW__ENVELOPE_TARGET)
+        names = meaning->targets;
+    else if (which != SMEW__ENVELOPE_EVENT)
+        return false;
+    if (number >= names->room || !names->by_number[number])
+        return false;
+    *text = (struct smew__text){names->by_number[number]->text, names->by_number[number]->size};
+    return true;
+}
+
+/* The receiving side: the last definition of a number counts. */
+static enum smew_status learn_name(struct smew__lane_names *names, uint32_t number,
+                                   struct smew__text text)
+{
+    struct smew__lane_name *name;
+
+    if (number > SMEW__LANE_NAMES_MOST)
+        return SMEW_CORRUPT;
+    if (!make_room(names, number))
+        return SMEW_NO_MEMORY;
+    name = names->by_number[number];
+    if (name && name->size == text.size && memcmp(name->text, text.data, text.size) == 0)
+        return SMEW_OK;
+    name = make_name(number, text);
+    if (!name)
+        return SMEW_NO_MEMORY;
+    smew__free(names->by_number[number]);
+    names->by_number[number] = name;
+    return SMEW_OK;
+}
+
+enum smew_status smew__lane_take(const struct smew__lane_meaning *meaning, uint64_t number,
+                                 const struct smew__record_header *header, const uint8_t *body,
+                                 bool learn, struct smew__item *item)
+{
+    struct smew__record_lane lane = {
+        .implied = {.id = {meaning->node, meaning->stream, number}, .source = meaning->source},
+        .resolve = resolve,
+        .owner = (void *)(uintptr_t)meaning,
+    };
+    unsigned defines = 0;
+    enum smew_status status = smew__record_read(header, body, &lane, &defines, item);
+
+    if (!status && learn && (defines & SMEW__ENVELOPE_TARGET))
+        status = learn_name(meaning->targets, header->target, item->envelope.target);
+    if (!status && learn && (defines & SMEW__ENVELOPE_EVENT))
+        status = learn_name(meaning->events, header->event, item->envelope.event);
+    if (status)
+        smew__item_fini(item);
+    return status;
+}

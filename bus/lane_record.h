@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SMEW_BUS_LANE_RECORD_H
+#define SMEW_BUS_LANE_RECORD_H
+
+/*
+ * Envelopes as records of a lane (serialization/record.h): what the lane implies, and its names by
+ * number.
+ *
+ * The sender gives a name its number in the first record that has it, together with the text; once
+ * that record was answered with anything but CORRUPT the receiver knows the number, and records
+ * carry it alone.  Until then each carries number and text, so that a damaged record never takes
+ * others with it.
+ */
+
+#include "base/table.h"
+#include "bus/shm/reader.h"
+#include "bus/shm/writer.h"
+#include "serialization/item.h"
+
+enum { SMEW__LANE_NAMES_MOST = 4095 }; /* of targets, and of events; further ones go as text */
+
+struct smew__lane_name {
+    uint32_t number; /* from 1 on */
+    bool told;       /* a record with number and text was committed: `told_at` */
+    bool known;      /* and it was answered */
+    uint64_t told_at;
+    uint32_t size;
+    char text[];
+};
+
+struct smew__lane_names {
+    struct smew__table by_text;         /* the sending side */
+    struct smew__lane_name **by_number; /* both sides; [0] is not used */
+    uint32_t room;                      /* of by_number */
+    uint32_t count;
+};
+
+void smew__lane_names_fini(struct smew__lane_names *names); /* a zeroed one is fine */
+
+/* The lane as its records imply it: ids are node, stream and a record's own number. */
+struct smew__lane_meaning {
+    uint64_t node;
+    uint32_t stream;
+    struct smew__text source; /* the sending node's address */
+    struct smew__lane_names *targets;
+    struct smew__lane_names *events;
+};
+
+/* A record that is being written. */
+struct smew__lane_draft {
+    struct smew__record_numbers numbers;
+    struct smew__lane_name *target; /* NULL: goes as text alone */
+    struct smew__lane_name *event;
+    uint8_t *body;
+    uint8_t *payload; /* in its place */
+};
+
+/*
+ * Reserves a record for an envelope, whose payload_size says how much room it needs and whose
+ * payload is not looked at; it gets its id.  TOO_BIG, FULL, BUSY, CLOSED as
+ * smew__lane_writer_reserve(), INVALID.
+ */
+enum smew_status smew__lane_begin(struct smew__lane_writer *writer,
+                                  const struct smew__lane_meaning *meaning,
+                                  struct smew__envelope *envelope, struct smew__lane_draft *draft);
+/*
+ * Writes what is not in its place yet, and commits: the envelope as it began, with a payload that
+ * may be smaller.  The record's number.
+ */
+uint64_t smew__lane_finish(struct smew__lane_writer *writer,
+                           const struct smew__lane_meaning *meaning,
+                           const struct smew__envelope *envelope,
+                           const struct smew__lane_draft *draft);
+
+/* A record was answered CORRUPT: what it was to define is not known. */
+void smew__lane_undefine(const struct smew__lane_meaning *meaning, uint64_t number);
+
+/*
+ * Reads a record whose body was checked; texts and payload point into `body`, or into the names.
+ * With `learn` the record's definitions are kept (the receiving side).  CORRUPT, VERSION,
+ * NO_MEMORY: the record is to be answered CORRUPT, so that its sender does not believe that they
+ * are known.
+ */
+enum smew_status smew__lane_take(const struct smew__lane_meaning *meaning, uint64_t number,
+                                 const struct smew__record_header *header, const uint8_t *body,
+                                 bool learn, struct smew__item *item);
+
+#endif
