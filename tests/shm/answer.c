@@ -169,6 +169,35 @@ static void test_answers_that_wait(void **state)
     lane_close(&lane);
 }
 
+/* What ended OK before everything older did is known, and told to nobody. */
+static void test_done_before_others(void **state)
+{
+    struct lane lane;
+
+    (void)state;
+    lane_open(&lane, RING, 4);
+    for (uint64_t first = 0; first < 40; first += 4) {
+        lane_put_many(&lane, 4, 8);
+        take_many(&lane, 4);
+        for (uint64_t number = first; number < first + 4; number++)
+            assert_false(smew__lane_writer_done(&lane.writer, number));
+        smew__lane_reader_complete(&lane.reader, first + 2, SMEW_OK);
+        smew__lane_reader_complete(&lane.reader, first + 1, SMEW_OK);
+        (void)smew__lane_reader_publish(&lane.reader);
+        lane_collect(&lane);
+        for (uint64_t number = first; number < first + 4; number++)
+            assert_true(smew__lane_writer_done(&lane.writer, number) ==
+                        (number == first + 1 || number == first + 2));
+        assert_int_equal(lane.writer.tail_number, first);
+        smew__lane_reader_complete(&lane.reader, first, SMEW_OK);
+        smew__lane_reader_complete(&lane.reader, first + 3, SMEW_OK);
+        (void)smew__lane_reader_publish(&lane.reader);
+        lane_collect(&lane);
+        assert_true(smew__lane_writer_idle(&lane.writer));
+    }
+    lane_close(&lane);
+}
+
 /* Between the answer and its count a consumer was stopped: it is told, and not told again. */
 static void test_answer_that_does_not_count_yet(void **state)
 {
@@ -419,7 +448,7 @@ static void test_impossible_counts(void **state)
 /* Statuses that there are not; and answers for others, which are none. */
 static void test_impossible_answers(void **state)
 {
-    static const uint8_t statuses[] = {1, 2, 127, 128, 200, (uint8_t)-100};
+    static const uint8_t statuses[] = {2, 3, 127, 128, 200, (uint8_t)-100};
     static const uint64_t others[] = {SENT - LEFT - 1, SENT, SENT - LEFT + WINDOW,
                                       (SENT - LEFT) ^ UINT64_C(1) << 55};
     struct lane lane;
@@ -482,6 +511,7 @@ int main(void)
         SUPPORT_TEST(test_other_than_ok),
         SUPPORT_TEST(test_every_status),
         SUPPORT_TEST(test_answers_that_wait),
+        SUPPORT_TEST(test_done_before_others),
         SUPPORT_TEST(test_answer_that_does_not_count_yet),
         SUPPORT_TEST(test_received),
         SUPPORT_TEST(test_wait),
