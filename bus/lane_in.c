@@ -309,6 +309,17 @@ static void unblock(struct smew__lane_in *lane)
     }
 }
 
+/* It is empty: true when something came after all. */
+static bool arm(struct smew__lane_in *lane)
+{
+    bool more;
+
+    smew__bus_lock(lane->bus);
+    more = smew__lane_reader_arm(&lane->reader);
+    smew__bus_unlock(lane->bus);
+    return more;
+}
+
 /* Up to `most` records; true when there is more. */
 static bool serve(struct smew__lane_in *lane, unsigned most)
 {
@@ -322,7 +333,7 @@ static bool serve(struct smew__lane_in *lane, unsigned most)
         unblock(lane);
     if (!status)
         return true;
-    return status == SMEW_AGAIN && smew__lane_reader_arm(&lane->reader);
+    return status == SMEW_AGAIN && arm(lane);
 }
 
 /* The next lane of a channel, NULL at the end.  Only the service thread takes them out. */
