@@ -20,8 +20,9 @@
 #include "bus/transport/shm/lanes.h"
 
 enum {
-    CHECK_MS = 50,  /* a full lane's thread looks up from its sleep this often */
-    SWITCH_MS = 20, /* how long a send waits so that its pair may take the lane again */
+    CHECK_MS = 50,       /* a full lane's thread looks up from its sleep this often */
+    TRY_AGAIN_MS = 1000, /* how often it does */
+    SWITCH_MS = 20,      /* how long a send waits so that its pair may take the lane again */
     TRAILS_MOST = 65536,
 };
 
@@ -244,8 +245,14 @@ static enum outcome check_detour(struct attempt *attempt, struct smew__trail *tr
         attempt->switch_ns = smew__deadline_ns(SWITCH_MS);
         if (attempt->switch_ns > attempt->post->deadline_ns)
             attempt->switch_ns = attempt->post->deadline_ns;
+        if (smew_now_ns() < trail->tried_ns + TRY_AGAIN_MS * SMEW_NS_PER_MS)
+            attempt->switch_ns = 1; /* it did not come to pass a moment ago */
     }
-    return may_wait(attempt, attempt->switch_ns) ? AGAIN : PASS;
+    if (may_wait(attempt, attempt->switch_ns))
+        return AGAIN;
+    if (attempt->switch_ns > 1)
+        trail->tried_ns = smew_now_ns();
+    return PASS;
 }
 
 /*

@@ -91,6 +91,7 @@ struct smew__trail {
     uint64_t last;               /* that record's number */
     uint64_t epoch;              /* of the directory, when the lane was found to lead to its host */
     struct smew__route *route;   /* counted as a user */
+    uint64_t tried_ns;           /* when it last waited in vain for the common way to be clear */
     bool used;                   /* `last` means something */
     bool detour;                 /* something of the pair went the common way */
     bool alone;                  /* the next record says so */
