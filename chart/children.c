@@ -172,10 +172,10 @@ void smew__child_remove(struct smew_machine *machine, const char *id)
 {
     struct smew__child *child = smew__child_named(machine, id);
 
+    machine->modified = true; /* as in XState, even when there is none */
     if (!child || machine->failure != SMEW_OK)
         return;
     child->place = SMEW__GONE;
-    machine->modified = true;
     end_later(machine, child);
 }
 
