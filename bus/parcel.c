@@ -166,6 +166,12 @@ void smew__parcel_answered(struct smew_bus *bus, struct smew__parcel *parcel,
         bus->follow_up |= SMEW__FOLLOW_LIMBO;
 }
 
+void smew__parcel_committed(struct smew_bus *bus, struct smew__parcel *parcel)
+{
+    if (parcel->wait && parcel->wait->level == SMEW_LEVEL_ACCEPTED)
+        tell_waiter(bus, parcel, SMEW_OK);
+}
+
 void smew__parcel_received(struct smew_bus *bus, struct smew__parcel *parcel)
 {
     if (parcel->wait && parcel->wait->level == SMEW_LEVEL_RECEIVED)

@@ -46,6 +46,9 @@ void smew__parcel_finish(struct smew_bus *bus, struct smew__parcel *parcel,
 void smew__parcel_answered(struct smew_bus *bus, struct smew__parcel *parcel,
                            enum smew_status status);
 
+/* It lies in the receiver's memory: who waits to have it accepted is told. */
+void smew__parcel_committed(struct smew_bus *bus, struct smew__parcel *parcel);
+
 /* The receiving node has it. */
 void smew__parcel_received(struct smew_bus *bus, struct smew__parcel *parcel);
 

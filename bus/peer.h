@@ -68,6 +68,7 @@ struct smew__peer {
 
     struct smew_channel *channel;
     struct smew__watch watch;
+    uint64_t staged;           /* the position of the parcel in `frame`; 0: it is none */
     struct smew__buffer frame; /* encoded, not taken by the channel yet, when frame.size > 0 */
 };
 

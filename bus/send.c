@@ -27,6 +27,7 @@
 
 enum {
     TIMEOUT_MS = 1000,  /* where the caller gives none */
+    COMMIT_MS = 200,    /* a receiver that takes no memory for longer is not waited for */
     APPEAR_TICK_MS = 2, /* how soon a machine that appears is noticed */
     STREAM_CACHE = 8,   /* nodes that one thread sends through in turns */
     TRACEPARENT_MOST = 255,
@@ -215,23 +216,37 @@ static enum smew_status wait_for_room(struct attempt *attempt, uint64_t deadline
     }
 }
 
+/*
+ * Where memory is shared, accepted means that it lies there, and survives us.  Who does not wait
+ * has it in the window, as on a socket.
+ */
+static bool waits_for_commit(const struct attempt *attempt, const struct smew_send_options *options)
+{
+    return (attempt->bus->transport->flags & SMEW_TRANSPORT_LANES) && !attempt->peer->is_self &&
+           !smew__send_keeps(options);
+}
+
 /* Accepts, and waits for the level.  With the lock held. */
 static enum smew_status accept_direct(struct attempt *attempt, struct smew__parcel *parcel,
-                                      enum smew_level level, uint64_t deadline_ns)
+                                      const struct smew_send_options *options, uint64_t deadline_ns)
 {
-    struct smew__wait wait = {.level = level};
+    struct smew__wait wait = {.level = options->level};
+    uint64_t commit_ns = smew__deadline_ns(COMMIT_MS);
 
-    if (level != SMEW_LEVEL_ACCEPTED)
+    if (options->level != SMEW_LEVEL_ACCEPTED || waits_for_commit(attempt, options))
         parcel->wait = &wait;
     smew__parcel_accept(attempt->bus, parcel, attempt->peer);
-    if (level == SMEW_LEVEL_ACCEPTED)
+    if (!parcel->wait)
         return SMEW_OK;
+    if (options->level == SMEW_LEVEL_ACCEPTED && deadline_ns > commit_ns)
+        deadline_ns = commit_ns;
     while (!wait.over && smew__bus_wait(attempt->bus, deadline_ns))
         ;
-    if (wait.over)
-        return wait.status;
-    parcel->wait = NULL; /* it still lives: its end would have set `over` */
-    return SMEW_TIMEOUT;
+    if (!wait.over)
+        parcel->wait = NULL; /* it still lives: its end would have set `over` */
+    if (options->level == SMEW_LEVEL_ACCEPTED)
+        return SMEW_OK;
+    return wait.over ? wait.status : SMEW_TIMEOUT;
 }
 
 bool smew__send_keeps(const struct smew_send_options *options)
@@ -319,7 +334,7 @@ static enum smew_status accept_message(struct smew_bus *bus, const struct smew__
         smew__parcel_discard(bus, parcel);
         return status;
     }
-    return context ? SMEW_OK : accept_direct(&attempt, parcel, options->level, post->deadline_ns);
+    return context ? SMEW_OK : accept_direct(&attempt, parcel, options, post->deadline_ns);
 }
 
 enum smew_status smew__send_message(struct smew_bus *bus, const struct smew__post *post,

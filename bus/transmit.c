@@ -156,8 +156,11 @@ static enum smew_status stage(struct smew__peer *peer)
 
     smew__bus_lock(peer->bus);
     if (peer->state == SMEW__PEER_OPEN) {
+        peer->staged = 0;
         message = take_parcel(peer, &item.envelope);
-        if (!message)
+        if (message)
+            peer->staged = peer->window.positions;
+        else
             message = take_lossy(peer, &item.envelope);
     }
     smew__bus_unlock(peer->bus);
@@ -166,6 +169,20 @@ static enum smew_status stage(struct smew__peer *peer)
     status = peer->bus->codec->encode(&item, &peer->frame);
     smew__message_unref(message);
     return status;
+}
+
+/* The channel has the frame: where memory is shared, it is with the receiver whatever we do. */
+static void note_committed(struct smew__peer *peer)
+{
+    struct smew__parcel *parcel;
+
+    if (!peer->staged || !(peer->bus->transport->flags & SMEW_TRANSPORT_LANES))
+        return;
+    smew__bus_lock(peer->bus);
+    parcel = smew__window_at(&peer->window, peer->staged);
+    if (parcel)
+        smew__parcel_committed(peer->bus, parcel);
+    smew__bus_unlock(peer->bus);
 }
 
 enum smew_status smew__transmit(struct smew__peer *peer)
@@ -183,6 +200,7 @@ enum smew_status smew__transmit(struct smew__peer *peer)
             if (status)
                 return status;
             smew__buffer_clear(&peer->frame);
+            note_committed(peer);
         }
         status = stage(peer);
         if (status == SMEW_NOT_FOUND)
