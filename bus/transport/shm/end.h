@@ -86,7 +86,8 @@ struct smew__shm_end {
     bool committed; /* something was, since the consumer's sleep was last looked at */
     enum smew__shm_wish wish;
     bool flushed;                                /* once, since the wish came true */
-    uint64_t wished;                             /* bytes of the record that found no room */
+    uint64_t wished;                             /* the frame's size that found no room */
+    bool wished_large;                           /* it was a large one */
     uint64_t large_sent;                         /* how many there were */
     uint64_t large_records[SMEW__SHM_LARGE_MAX]; /* the last ones' numbers in the lane, by turns */
 

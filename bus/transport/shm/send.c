@@ -15,8 +15,9 @@
  * whoever dies, so there is nothing to free, to reclaim or to believe.
  *
  * No room: the lane is watched, and then the other's cursors are looked at once more; the other
- * rings when it gives room back.  That nobody is there any more is asked of the kernel then,
- * without hearing: bells must stay in the socket for try_receive.
+ * rings when it gives room back.  Until there is room for what was refused, smaller frames are
+ * refused too: they could keep it out for ever.  That nobody is there any more is asked of the
+ * kernel then, without hearing: bells must stay in the socket for try_receive.
  *
  * Failures: TOO_BIG, AGAIN, RESET; NO_MEMORY, NO_FDS, NO_SPACE, IO for a large frame, of which
  * nothing was sent; FORKED.
@@ -58,11 +59,10 @@ static enum smew_status measure(struct outgoing *frame, uint32_t frame_max)
 
 /* ---- room ---------------------------------------------------------------------------- */
 
-static enum smew_status wish(struct smew__shm_end *end, enum smew__shm_wish what, uint64_t bytes)
+static enum smew_status wish(struct smew__shm_end *end, enum smew__shm_wish what)
 {
     end->wish = what;
     end->flushed = false;
-    end->wished = bytes;
     return SMEW_AGAIN;
 }
 
@@ -125,8 +125,8 @@ bool smew__shm_wish_fulfilled(const struct smew__shm_end *end)
         /* What was completed and not collected counts as room: whoever tries will know. */
         return atomic_load_explicit(&end->out_memory.cursors->completed, memory_order_relaxed) !=
                    out->tail_number ||
-               (in_flight < end->out_memory.window && has_large_room(end) &&
-                used + end->wished + ALIGNMENT <= end->out_memory.ring_bytes);
+               (in_flight < end->out_memory.window && (!end->wished_large || has_large_room(end)) &&
+                used + record_size(end->wished) + ALIGNMENT <= end->out_memory.ring_bytes);
     case SMEW__SHM_SOCKET:
         return smew__fd_wait(end->fd, POLLOUT, 0) == SMEW_OK;
     case SMEW__SHM_NOTHING:
@@ -166,22 +166,34 @@ static void ring(struct smew__shm_end *end)
         smew__shm_bell(end);
 }
 
-/* The same, with the other told to ring when there is room. */
+/*
+ * The same, with the other told to ring when there is room.  What is reserved may be larger than
+ * what is then committed: room for what was refused before is there as well.
+ */
 static enum smew_status find_room(struct smew__shm_end *end, uint64_t payload_size, bool large,
                                   uint8_t **record)
 {
-    enum smew_status status = reserve(end, payload_size, large, record);
+    bool wishing = end->wish == SMEW__SHM_ROOM;
+    enum smew_status status;
 
+    if (wishing && end->wished > payload_size)
+        payload_size = end->wished;
+    large = large || (wishing && end->wished_large);
+    status = reserve(end, payload_size, large, record);
     if (status == SMEW_AGAIN) {
         ring(end);
         smew__lane_writer_watch(&end->out, true);
         status = reserve(end, payload_size, large, record);
         if (status == SMEW_AGAIN && is_hung_up(end))
             status = SMEW_RESET;
-        if (status == SMEW_AGAIN)
-            return wish(end, SMEW__SHM_ROOM, record_size(payload_size));
-        smew__lane_writer_watch(&end->out, false);
+        end->wish = SMEW__SHM_ROOM;
     }
+    if (status == SMEW_AGAIN) {
+        end->wished = payload_size;
+        end->wished_large = large;
+        return wish(end, SMEW__SHM_ROOM);
+    }
+    forget_wish(end);
     if (status == SMEW_RESET)
         smew__shm_stop_sending(end);
     return status;
@@ -258,7 +270,7 @@ static enum smew_status send_large(struct smew__shm_end *end, const struct outgo
     status = post_large(end, frame);
     if (status != SMEW_OK) {
         smew__lane_writer_abort(&end->out);
-        return status == SMEW_AGAIN ? wish(end, SMEW__SHM_SOCKET, 0) : status;
+        return status == SMEW_AGAIN ? wish(end, SMEW__SHM_SOCKET) : status;
     }
     smew__shm_put_large(&large, bytes);
     end->large_records[end->large_sent++ % SMEW__SHM_LARGE_MAX] = end->out.head_number;
@@ -277,7 +289,7 @@ static enum smew_status send_early(struct smew__shm_end *end, const struct outgo
     enum smew_status status;
 
     if (frame->size > sizeof(bytes) && !is_hung_up(end))
-        return wish(end, SMEW__SHM_LANE, 0);
+        return wish(end, SMEW__SHM_LANE);
     if (frame->size > sizeof(bytes)) {
         smew__shm_stop_sending(end);
         return SMEW_RESET;
@@ -288,7 +300,7 @@ static enum smew_status send_early(struct smew__shm_end *end, const struct outgo
         at += frame->parts[i].size;
     }
     status = smew__shm_say(end, &datagram, NULL, 0);
-    return status == SMEW_AGAIN ? wish(end, SMEW__SHM_SOCKET, 0) : status;
+    return status == SMEW_AGAIN ? wish(end, SMEW__SHM_SOCKET) : status;
 }
 
 /* Makes the lane ready for writing, if it has come: OK, AGAIN (it has not), or a failure. */
@@ -321,7 +333,8 @@ enum smew_status smew__shm_try_send(struct smew_channel *channel, const struct s
         return end->sending; /* what came first was no HELLO of ours: try_receive says it */
     if (status != SMEW_OK && status != SMEW_AGAIN)
         return status;
-    forget_wish(end);
+    if (end->wish != SMEW__SHM_ROOM)
+        end->wish = SMEW__SHM_NOTHING;
     if (measure(&frame, channel->frame_max) != SMEW_OK)
         return SMEW_TOO_BIG;
     if (!end->writing)
