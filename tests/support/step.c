@@ -145,10 +145,11 @@ void support_points_plan(struct support_points *points, uint64_t budget)
 
 bool support_points_next(struct support_points *points, unsigned *at)
 {
-    unsigned taken = points->taken;
+    unsigned sides = points->after_only ? 1 : 2;
+    unsigned edge = points->taken / sides;
 
-    if (taken < 2 * points->edge_count) {
-        *at = points->edges[taken / 2] - 1 + taken % 2;
+    if (edge < points->edge_count) {
+        *at = points->edges[edge] - sides + 1 + points->taken % sides;
     } else {
         *at = points->next;
         points->next += points->stride;

@@ -69,6 +69,7 @@ struct support_points {
     unsigned total;
     unsigned edges[SUPPORT_EDGES]; /* instructions that changed something */
     unsigned edge_count;
+    bool after_only; /* edges are not visited from before: that is from after the edge before */
     unsigned stride;
     unsigned next; /* in strides */
     unsigned taken;

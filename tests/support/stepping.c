@@ -117,6 +117,10 @@ static void test_every_instruction_can_be_visited(void **state)
         assert_true(support_points_next(&points, &at) && at == i);
     assert_false(support_points_next(&points, &at));
     assert_int_equal(points.taken, 102);
+    points.after_only = true;
+    support_points_plan(&points, SUPPORT_EVERY);
+    assert_true(support_points_next(&points, &at) && at == 51);
+    assert_true(support_points_next(&points, &at) && at == 0);
 }
 
 static void test_a_budget_makes_strides(void **state)
