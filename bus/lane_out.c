@@ -288,16 +288,17 @@ static void note_revived(struct smew__lane_out *lane, uint64_t number)
     lane->writer.flights[number & (lane->memory.window - 1)].answered = true;
 }
 
-/* What has no answer becomes parcels; false when there is no memory for one. */
+/*
+ * What has no answer becomes parcels; false when there is no memory for one.  All under one lock of
+ * the node, or younger ones would be sent again before older ones are parcels.  With both locks
+ * held.
+ */
 static bool revive_rest(struct smew__lane_out *lane)
 {
+    uint64_t number = lane->writer.tail_number;
     struct smew__record_header header;
     const uint8_t *body;
-    uint64_t number;
 
-    (void)!collect(lane); /* whatever it says: the lane is lost */
-    publish_settled(lane);
-    number = lane->writer.tail_number;
     while (smew__lane_writer_unanswered(&lane->writer, &number, &header, &body) != SMEW_NOT_FOUND) {
         if (!revive(lane, number, SMEW_OK, true))
             return false;
@@ -320,9 +321,12 @@ void smew__lane_out_bury(struct smew__lane_out *lane)
 
     if (granted) {
         smew__lane_writer_wake(&lane->writer);
-        done = revive_rest(lane);
+        (void)!collect(lane); /* whatever it says: the lane is lost */
+        publish_settled(lane);
     }
     smew__bus_lock(bus);
+    if (granted)
+        done = revive_rest(lane);
     if (done && granted)
         settle_all(lane);
     if (done && !lane->sleeping && lane->producer->loaned != lane) {
