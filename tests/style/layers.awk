@@ -53,6 +53,12 @@ FILENAME == table && /^public/ {
         owner[word[i]] = part[2]
 }
 
+FILENAME == table && /^lent/ {
+    split_line()
+    for (i = 2; i <= words; i++)
+        lent[word[i]] = part[2]
+}
+
 FILENAME == table && /^header/ {
     split_line()
     for (i = 2; i <= words; i++)
@@ -100,7 +106,8 @@ function check_ours(path,    target) {
         complain("a public header includes the private " path)
     else if (target == "")
         complain(path " belongs to no layer")
-    else if (target != here && !has(uses[here], target))
+    else if (target != here && !has(uses[here], target) &&
+             !(path in lent && allowed_at(lent[path])))
         complain(here " may not know " target " (" path ")")
 }
 

@@ -79,6 +79,10 @@ END
     plant samples/light/CMakeLists.txt <<'END'
 smew_program(light PUBLIC_API_ONLY SOURCES light.c LINKS orchestrator)
 END
+    plant bench/ref_ring.c <<'END'
+/* SPDX-License-Identifier: MIT */
+#include "base/crc32c/crc32c.h"
+END
     plant tests/bus/node.c <<'END'
 /* SPDX-License-Identifier: MIT */
 #include "bus/node.h"
@@ -155,6 +159,8 @@ echo '#include "tests/support/wait.h"' | refuses layers bus/node.c
 echo '#include <smew/orchestrator.h>' | refuses layers bus/node.c
 echo '#include <smew/unheard-of.h>' | refuses layers bus/node.c
 echo '#include "base/clock.h"' | refuses layers samples/light/light.c
+echo '#include "base/crc32c/crc32c.h"' | refuses layers bench/peer_smew.c
+echo '#include "base/clock.h"' | refuses layers bench/ref_ring.c
 echo '#include <uv.h>' | refuses layers bus/directory/directory.c
 echo '#include "serialization/envelope.pb-c.h"' | refuses layers bus/node.c
 echo '#include <protobuf-c/protobuf-c.h>' | refuses layers chart/chart.c

@@ -29,6 +29,10 @@ while read -r _ verb preset; do
         [ -z "$preset" ] || grep -q "\"name\": \"$preset\"" "$root/CMakePresets.json" ||
             complain "there is no preset $preset"
         ;;
+    bench)
+        [ -z "$preset" ] || "$root/dev" help | grep -q "\b$preset (" ||
+            complain "there is no bench $preset"
+        ;;
     esac
 done <"$work/dev"
 for command in './dev demo' './dev test'; do

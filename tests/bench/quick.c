@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * smew-bench from outside: every peer of this build and every cell, with counts that measure
+ * nothing.  What is checked is that messages arrive (a lap that lost one fails) and that the
+ * document has what report.h says; never a time.
+ *
+ * Argument: the program.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "tests/support/support.h"
+
+enum { WORDS_MOST = 24, LINE_SIZE = 256, TIMEOUT_MS = 100000 };
+
+static const char *program;
+
+/* What a child becomes: the program with these words, its output going to `out`. */
+struct command {
+    char line[LINE_SIZE];
+    int out;
+};
+
+static int become(void *argument)
+{
+    struct command *command = argument;
+    char name[] = "smew-bench";
+    char *words[WORDS_MOST] = {name};
+    char *rest = command->line;
+    int count = 1;
+
+    while (count < WORDS_MOST - 1 && (words[count] = strtok_r(NULL, " ", &rest)) != NULL)
+        count++;
+    (void)dup2(command->out, STDOUT_FILENO);
+    execv(program, words);
+    return 127;
+}
+
+/* Starts it with a line of arguments. */
+static pid_t start(const char *arguments, int out)
+{
+    struct command command = {.out = out};
+
+    (void)snprintf(command.line, sizeof(command.line), "%s", arguments);
+    return support_fork(become, &command);
+}
+
+/* Runs it and answers its document, which the caller gives back. */
+static json_t *bench(const char *arguments)
+{
+    json_error_t error;
+    json_t *report;
+    int ends[2];
+    pid_t child;
+    FILE *out;
+
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    child = start(arguments, ends[1]);
+    (void)close(ends[1]);
+    out = fdopen(ends[0], "r");
+    assert_non_null(out);
+    report = json_loadf(out, 0, &error);
+    (void)fclose(out);
+    assert_int_equal(support_reap(child, TIMEOUT_MS), 0);
+    if (report == NULL)
+        fail_msg("%s: %s", arguments, error.text);
+    return report;
+}
+
+/* A peer whose package is not here, or one core: no fault of the row's. */
+static bool excused(const json_t *row)
+{
+    const char *error = json_string_value(json_object_get(row, "error"));
+
+    return error != NULL && (strstr(error, "was not there when this was built") != NULL ||
+                             strstr(error, "there are not two cores") != NULL);
+}
+
+static void check_spread(const json_t *spread)
+{
+    double median, min, max;
+    json_int_t samples;
+
+    assert_int_equal(json_unpack((json_t *)spread, "{s:I, s:F, s:F, s:F}", "samples", &samples,
+                                 "median", &median, "min", &min, "max", &max),
+                     0);
+    assert_true(samples > 0 && min > 0 && min <= median && median <= max);
+}
+
+static void check_side(const json_t *side)
+{
+    json_int_t size, ring_bytes, count;
+    const char *peer, *placement, *wait, *metric;
+    int producers, trip, in_place;
+    json_t *figures;
+
+    assert_int_equal(
+        json_unpack((json_t *)side, "{s:s, s:I, s:i, s:s, s:s, s:b, s:I, s:b, s:s, s:I, s:o}",
+                    "peer", &peer, "size", &size, "producers", &producers, "placement", &placement,
+                    "wait", &wait, "trip", &trip, "ring_bytes", &ring_bytes, "in_place", &in_place,
+                    "metric", &metric, "count", &count, "figures", &figures),
+        0);
+    assert_true(size >= 8 && producers >= 1);
+    assert_true((strcmp(metric, "messages_per_second") != 0) == (trip != 0));
+    check_spread(figures);
+}
+
+/* Checks a row; says which when it has no sample. */
+static void check_row(const json_t *row)
+{
+    const char *name, *verdict, *better;
+    json_int_t dropped, failed;
+    json_t *opponent, *samples;
+
+    assert_int_equal(json_unpack((json_t *)row, "{s:s, s:s, s:s, s:o, s:o, s:I, s:I}", "name",
+                                 &name, "verdict", &verdict, "better", &better, "opponent",
+                                 &opponent, "samples", &samples, "dropped", &dropped, "failed",
+                                 &failed),
+                     0);
+    if (strcmp(verdict, "none") == 0 && excused(row))
+        return;
+    if (failed != 0 || json_array_size(samples) != 1)
+        fail_msg("%s: %s", name, json_string_value(json_object_get(row, "error")));
+    check_side(json_object_get(row, "subject"));
+    if (!json_is_null(opponent))
+        check_side(opponent);
+    check_spread(json_object_get(row, "same"));
+    assert_true(json_is_null(json_object_get(row, "near")));
+    assert_true(json_is_null(json_object_get(row, "far")));
+}
+
+static size_t check_report(const char *arguments)
+{
+    json_t *report = bench(arguments);
+    const json_t *rows = json_object_get(report, "rows");
+    const size_t count = json_array_size(rows);
+    const char *version, *processor;
+
+    assert_int_equal(json_unpack(report, "{s:s, s:{s:s}}", "version", &version, "machine",
+                                 "processor", &processor),
+                     0);
+    for (size_t i = 0; i < count; i++)
+        check_row(json_array_get(rows, i));
+    json_decref(report);
+    return count;
+}
+
+static void every_cell(void **state)
+{
+    (void)state;
+    assert_true(check_report("cells --count 20 --rounds 1 --no-probe --json") >= 30);
+}
+
+static void every_peer_both_ways(void **state)
+{
+    (void)state;
+    assert_true(check_report("peers --size 64 --producers 1 --place pair --count 20 --rounds 1 "
+                             "--no-probe --json") >= 20);
+}
+
+static void every_peer_with_four_producers_on_one_core(void **state)
+{
+    (void)state;
+    assert_true(check_report("peers --size 4096 --producers 4 --place one --count 20 --rounds 1 "
+                             "--no-probe --json") >= 8);
+}
+
+static void ten_mebibytes(void **state)
+{
+    (void)state;
+    assert_true(check_report("peers --size 10485760 --producers 1 --place free --count 2 "
+                             "--rounds 1 --no-probe --json") >= 8);
+}
+
+/* With probes: whether a sample is kept is the computer's matter, but every one is accounted for.
+ */
+static void probes_keep_or_drop(void **state)
+{
+    json_t *report = bench("peers --peer ref-ring --size 64 --producers 1 --place pair --trips "
+                           "--count 100 --rounds 2 --json");
+    json_t *row = json_array_get(json_object_get(report, "rows"), 0);
+    const size_t kept = json_array_size(json_object_get(row, "samples"));
+    const json_int_t dropped = json_integer_value(json_object_get(row, "dropped"));
+
+    (void)state;
+    assert_int_equal(json_integer_value(json_object_get(row, "failed")), 0);
+    assert_true(kept <= 2 && (excused(row) || kept + (size_t)dropped >= 2));
+    for (size_t i = 0; i < kept; i++) {
+        const json_t *sample = json_array_get(json_object_get(row, "samples"), i);
+        const double probe_ns = json_real_value(json_object_get(sample, "probe_ns"));
+        const char *distance = json_string_value(json_object_get(sample, "distance"));
+
+        assert_true(probe_ns > 0);
+        assert_true(strcmp(distance, "near") == 0 || strcmp(distance, "far") == 0);
+    }
+    json_decref(report);
+}
+
+static int exit_code(const char *arguments)
+{
+    const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    const pid_t child = start(arguments, nowhere);
+
+    (void)close(nowhere);
+    return support_reap(child, TIMEOUT_MS);
+}
+
+static void wrong_arguments_are_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(exit_code("--help"), 0);
+    assert_int_equal(exit_code("--list"), 0);
+    assert_int_equal(exit_code("chart"), 2);
+    assert_int_equal(exit_code("--unheard-of"), 2);
+    assert_int_equal(exit_code("--rounds 0"), 2);
+    assert_int_equal(exit_code("--rounds x"), 2);
+    assert_int_equal(exit_code("peers --peer nobody"), 2);
+    assert_int_equal(exit_code("peers --place nowhere"), 2);
+    assert_int_equal(exit_code("--only nothing-of-the-kind"), 2);
+}
+
+int main(int count, char **arguments)
+{
+    const struct CMUnitTest tests[] = {
+        SUPPORT_TEST(every_cell),
+        SUPPORT_TEST(every_peer_both_ways),
+        SUPPORT_TEST(every_peer_with_four_producers_on_one_core),
+        SUPPORT_TEST(ten_mebibytes),
+        SUPPORT_TEST(probes_keep_or_drop),
+        SUPPORT_TEST(wrong_arguments_are_refused),
+    };
+
+    if (count != 2)
+        return 1;
+    program = arguments[1];
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
