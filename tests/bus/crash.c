@@ -2,6 +2,8 @@
 /*
  * Processes that are killed, one at a time and at a known moment: what is promised to those who
  * live, how soon, and what is left of the dead.  tests/system/kill.c does it at random.
+ *
+ * Argument: the scheme.
  */
 #include "tests/bus/kit.h"
 
@@ -323,7 +325,7 @@ static void the_next_one_reaps_the_last_one(void **state)
     the_last_one_is_killed(false);
 }
 
-int main(void)
+int main(int count, char **arguments)
 {
     const struct CMUnitTest tests[] = {
         SUPPORT_TEST(a_killed_hosts_messages_are_taken_over_at_once),
@@ -336,6 +338,6 @@ int main(void)
         SUPPORT_TEST(the_next_one_reaps_the_last_one),
     };
 
-    kit_use("pipe");
+    kit_use(count > 1 ? arguments[1] : "pipe");
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,7 +3,7 @@
  * Random SIGKILLs, judged from what the survivors wrote down.
  *
  * Roles: the host of a machine; one of two hosts of which the other stands by; a sender beside
- * another one that lives; and on inproc, where everything dies together, the whole process.  The
+ * another one that lives; and a whole process with both ends (instead of pipe: inproc).  The
  * victim is started again at once and nobody cleans up after it.  After every kill an observer
  * lists the nodes and must not find the dead one among the living.
  *
@@ -12,7 +12,7 @@
  * first deliveries of a pair keep their order; what arrived of a killed sender is a prefix of what
  * it sent, without gaps; the runtime directory is empty in the end.
  *
- * Arguments: how many kills a role, and a seed (default: SMEW_TEST_SEED or 1).
+ * Arguments: the scheme, how many kills a role, and a seed (default: SMEW_TEST_SEED or 1).
  */
 
 #include <inttypes.h>
@@ -36,6 +36,7 @@ enum {
     PAUSE_MOST_US = 8000, /* between two kills; the shorter, the more kills hit a beginning */
 };
 
+static char url[64];
 static unsigned kills = 20;
 
 /* What the processes write down; it outlives all of them but the test itself. */
@@ -299,10 +300,10 @@ static void kill_victims(int (*role)(void *), pid_t *victims, uint32_t count)
     }
 }
 
-static void begin(const char *url)
+static void begin(const char *bus_url)
 {
     memset(board, 0, sizeof(*board));
-    board->url = url;
+    board->url = bus_url;
 }
 
 static bool has_worked(void *unused)
@@ -348,7 +349,7 @@ static void kill_hosts(uint32_t hosts)
     pid_t victims[2] = {0};
     pid_t sender, observer;
 
-    begin("pipe://kill");
+    begin(url);
     observer = support_fork(observe, NULL);
     for (uint32_t i = 0; i < hosts; i++)
         victims[i] = support_fork(host, NULL);
@@ -384,7 +385,7 @@ static void a_sender_beside_another(void **state)
     pid_t victim, receiver, sender, observer;
 
     (void)state;
-    begin("pipe://kill");
+    begin(url);
     observer = support_fork(observe, NULL);
     receiver = support_fork(host, NULL);
     sender = support_fork(living_sender, NULL);
@@ -403,7 +404,7 @@ static void a_whole_process(void **state)
     pid_t victim, observer;
 
     (void)state;
-    begin("inproc://kill");
+    begin(strncmp(url, "pipe", 4) == 0 ? "inproc://kill" : url);
     observer = support_fork(observe, NULL);
     victim = support_fork(whole_process, NULL);
     assert_true(support_wait_until(has_worked, NULL, 10000));
@@ -424,9 +425,10 @@ int main(int count, char **arguments)
         SUPPORT_TEST(a_whole_process),
     };
 
-    if (count > 1)
-        kills = (unsigned)strtoul(arguments[1], NULL, 10);
-    if (count > 2 && setenv("SMEW_TEST_SEED", arguments[2], 1))
+    (void)snprintf(url, sizeof(url), "%s://kill", count > 1 ? arguments[1] : "pipe");
+    if (count > 2)
+        kills = (unsigned)strtoul(arguments[2], NULL, 10);
+    if (count > 3 && setenv("SMEW_TEST_SEED", arguments[3], 1))
         return 1;
     board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (board == MAP_FAILED)

@@ -3,9 +3,10 @@
  * Numbered messages from one and from four producer processes to one receiving process.  Each
  * message's bytes follow from its producer and number, so that one that is lost, repeated, out of
  * order or damaged is seen at once; a digest for each producer is compared at the end.  Half-way
- * the receiver stops polling until every producer has filled its window and waits.
+ * the receiver stops polling until every producer has filled its window or lane and waits.
  *
- * Argument: how many messages in all (the default suite sends fewer than the long one).
+ * Arguments: the scheme, and how many messages in all (the default suite sends fewer than the long
+ * one).
  */
 
 #include <inttypes.h>
@@ -19,8 +20,9 @@
 
 #include "tests/support/support.h"
 
-enum { PRODUCERS_MOST = 4, WINDOW = 1024, BODY_MOST = 200, DEADLINE_MS = 110000 };
+enum { PRODUCERS_MOST = 4, BODY_MOST = 200, STILL_MS = 100, DEADLINE_MS = 110000 };
 
+static char url[64];
 static uint64_t total;
 
 /* What the processes tell each other. */
@@ -38,6 +40,12 @@ struct board {
     _Atomic uint64_t redelivered;
 };
 static struct board *board;
+
+/* How many were accepted, and since when none is. */
+struct still {
+    uint64_t accepted;
+    uint64_t since_ns;
+};
 
 struct parcel {
     uint64_t producer;
@@ -91,15 +99,37 @@ static void on_message(struct smew_bus *bus, const struct smew_message *message,
     board->got_digest[got.producer] = digest(board->got_digest[got.producer], &got, size);
 }
 
-/* Every producer is done, or has a full window and waits. */
-static bool all_wait(void *unused)
+static uint64_t accepted(void)
 {
-    (void)unused;
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < board->producers; i++)
+        sum += board->accepted[i];
+    return sum;
+}
+
+/* A producer that is done, or has more accepted than handled. */
+static bool is_ahead(uint32_t producer)
+{
+    return board->accepted[producer] == board->each ||
+           board->accepted[producer] > board->handled[producer];
+}
+
+/*
+ * Every producer is done, or has filled its window or its lane and waits: nothing was accepted for
+ * a while.  `still` begins anew with each message that was.
+ */
+static bool all_wait(void *argument)
+{
+    struct still *still = argument;
+
+    if (accepted() != still->accepted)
+        *still = (struct still){accepted(), smew_now_ns()};
     for (uint32_t i = 0; i < board->producers; i++) {
-        if (board->accepted[i] != board->each && board->accepted[i] - board->handled[i] < WINDOW)
+        if (!is_ahead(i))
             return false;
     }
-    return true;
+    return smew_now_ns() - still->since_ns > STILL_MS * UINT64_C(1000000);
 }
 
 static uint64_t handled(void)
@@ -118,14 +148,14 @@ static int receive(void *unused)
     struct smew_bus *bus;
 
     (void)unused;
-    if (smew_bus_open("pipe://million", NULL, &bus, NULL) ||
+    if (smew_bus_open(url, NULL, &bus, NULL) ||
         smew_bus_register(bus, "sink", on_message, NULL, NULL, NULL))
         return 1;
     board->hosting = true;
     while (handled() < expected && smew_now_ns() < deadline_ns) {
         if (!board->paused && handled() > expected / 2) {
             board->paused = true;
-            if (!support_wait_until(all_wait, NULL, 20000))
+            if (!support_wait_until(all_wait, &(struct still){0}, 20000))
                 return 2;
         }
         if (smew_bus_poll(bus, 100, 256) == SMEW_BUSY)
@@ -146,7 +176,7 @@ static int produce(void *argument)
 
     options.timeout_ms = DEADLINE_MS;
     options.wait_ms = 5000;
-    if (smew_bus_open("pipe://million", NULL, &bus, NULL))
+    if (smew_bus_open(url, NULL, &bus, NULL))
         return 1;
     for (uint64_t number = 1; number <= board->each; number++) {
         struct parcel parcel;
@@ -211,7 +241,8 @@ int main(int count, char **arguments)
         SUPPORT_TEST(four_producers),
     };
 
-    total = count > 1 ? strtoull(arguments[1], NULL, 10) : 50000;
+    (void)snprintf(url, sizeof(url), "%s://million", count > 1 ? arguments[1] : "pipe");
+    total = count > 2 ? strtoull(arguments[2], NULL, 10) : 50000;
     board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (board == MAP_FAILED)
         return 1;
