@@ -3,7 +3,7 @@
  * Lanes for the bus: asking, granting, ringing.
  *
  * Happy path: ASK goes out and is remembered; its GRANT is kept until the bus takes it, and mapped
- * then.  On the other side an ASK is kept until the bus answers it.
+ * then.  On the other side an ASK is kept until the bus has answered it.
  *
  * Failures: a GRANT or DENY that nobody asked for, a lane of another number or larger than asked
  * for, more questions at once than may be: CORRUPT, and the channel ends.  A grant that could not
@@ -187,6 +187,23 @@ enum smew_status smew__channel_next_ask(struct smew_channel *channel, struct sme
         return end->gone ? SMEW_RESET : status == SMEW_OK ? SMEW_AGAIN : status;
     asked = &end->asked[end->asked_first];
     *ask = (struct smew__lane_ask){asked->lane, asked->ring_bytes, asked->window, asked->after};
+    return SMEW_OK;
+}
+
+/* Says the answer to the question that was given last, and only then forgets the question. */
+static enum smew_status answer_ask(struct smew__shm_end *end,
+                                   const struct smew__shm_datagram *answer, const int *fds,
+                                   size_t fd_count)
+{
+    enum smew_status status;
+
+    if (!smew__shm_ours(end))
+        return SMEW_FORKED;
+    if (end->asked_count == 0 || end->asked[end->asked_first].lane != answer->lane)
+        return SMEW_INVALID;
+    status = smew__shm_say(end, answer, fds, fd_count);
+    if (status != SMEW_OK)
+        return status;
     end->asked_first = (end->asked_first + 1) % SMEW__SHM_ASKS_MAX;
     end->asked_count--;
     return SMEW_OK;
@@ -198,11 +215,8 @@ enum smew_status smew__channel_give(struct smew_channel *channel, const struct s
     struct smew__shm_end *end = smew__shm_end_of(channel);
     const struct smew__shm_datagram datagram = {.type = SMEW__SHM_GRANT, .lane = ask->lane};
     const int fds[2] = {memory->ring_memory.fd, memory->cursor_memory.fd};
-    enum smew_status status;
+    enum smew_status status = answer_ask(end, &datagram, fds, 2);
 
-    if (!smew__shm_ours(end))
-        return SMEW_FORKED;
-    status = smew__shm_say(end, &datagram, fds, 2);
     if (status == SMEW_OK)
         smew__lane_memory_close_fds(memory);
     return status;
@@ -215,9 +229,7 @@ enum smew_status smew__channel_deny(struct smew_channel *channel, const struct s
     const struct smew__shm_datagram datagram = {
         .type = SMEW__SHM_DENY, .lane = ask->lane, .status = why};
 
-    if (!smew__shm_ours(end))
-        return SMEW_FORKED;
-    return smew__shm_say(end, &datagram, NULL, 0);
+    return answer_ask(end, &datagram, NULL, 0);
 }
 
 /* ---- ringing ------------------------------------------------------------------------- */

@@ -43,9 +43,15 @@ enum smew_status smew__channel_ask(struct smew_channel *channel, const struct sm
 enum smew_status smew__channel_take_grant(struct smew_channel *channel,
                                           struct smew__lane_grant *grant);
 
-/* The next question of the other side, or AGAIN.  At most 64 wait; more is CORRUPT. */
+/*
+ * The next question of the other side, or AGAIN.  It stays the next one until it was answered, so
+ * that an answer which found no room is not the last word.  At most 64 wait; more is CORRUPT.
+ */
 enum smew_status smew__channel_next_ask(struct smew_channel *channel, struct smew__lane_ask *ask);
-/* Passes a lane's fds, and closes them when that is done.  AGAIN, RESET. */
+/*
+ * Answers the next question.  OK, AGAIN (the socket is full), RESET, NO_FDS; INVALID: it is not
+ * that one.  giving passes a lane's fds, and closes them when that is done.
+ */
 enum smew_status smew__channel_give(struct smew_channel *channel, const struct smew__lane_ask *ask,
                                     struct smew__lane_memory *memory);
 enum smew_status smew__channel_deny(struct smew_channel *channel, const struct smew__lane_ask *ask,
