@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { IMAGE_PARTS_MAX = 16 };
+enum { IMAGE_PARTS_MAX = 24 };
 
 struct image_parts {
     struct {
