@@ -243,21 +243,36 @@ static void test_the_last_room(void **state)
 }
 
 /* Everything was answered, but the producer has not looked yet. */
-static void test_a_lane_that_was_full(void **state)
+static void walk_over_a_full_lane(const struct stage_scene *scene, const char *name)
 {
-    const struct stage_scene scene = {
-        .number = 48, .position = 9 * RING + 64, .laps = 40, .ahead = 8, .taken = 8};
     struct walk walk = {.stage_count = 1, .operate = publish_when_there_is_room, .judge = judge};
     struct stage *stage = &walk.stages[0];
 
-    (void)state;
-    stage_open(stage, &scene);
+    stage_open(stage, scene);
     make_all(stage);
-    for (uint64_t number = 40; number < 48; number++)
-        smew__lane_reader_complete(&stage->reader, number, SMEW_OK);
+    walk_answer_taken(stage);
     (void)smew__lane_reader_publish(&stage->reader);
-    walk_expect_survival(&walk, "full");
+    walk_expect_survival(&walk, name);
     stage_close(stage);
+}
+
+/* By its window; and by its ring, in which only the word behind the next record has no room. */
+static void test_a_lane_that_was_full(void **state)
+{
+    static const uint32_t thirds[] = {1312, 1312, 1336, 0};
+    const struct stage_scene window = {
+        .number = 48, .position = 9 * RING + 64, .laps = 40, .ahead = 8, .taken = 8};
+    const struct stage_scene ring = {.sizes = thirds,
+                                     .size_count = 4,
+                                     .number = 10,
+                                     .position = 3 * RING + 2048,
+                                     .laps = 8,
+                                     .ahead = 2,
+                                     .taken = 2};
+
+    (void)state;
+    walk_over_a_full_lane(&window, "full window");
+    walk_over_a_full_lane(&ring, "full ring");
 }
 
 /* ---- the judge is judged ------------------------------------------------------------- */
