@@ -8,7 +8,6 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <unistd.h>
@@ -235,9 +234,9 @@ static int send_for_ever(void *argument)
     const struct victim *victim = argument;
     struct smew_channel *channel = dial();
     size_t size = victim->large ? LARGE : sizeof(uint64_t);
-    uint8_t *data = calloc(1, size);
+    static uint8_t data[LARGE];
 
-    if (channel == NULL || data == NULL)
+    if (channel == NULL)
         return 1;
     for (uint64_t number = 0;; number++) {
         if (number == victim->announce_at && write(victim->ready, "", 1) != 1)

@@ -198,7 +198,8 @@ void smew__shm_receive_fini(struct smew__shm_end *end);
 enum smew_status smew__shm_heard_ask(struct smew__shm_end *end,
                                      const struct smew__shm_datagram *datagram);
 enum smew_status smew__shm_heard_answer(struct smew__shm_end *end,
-                                        const struct smew__shm_datagram *datagram, int fds[2]);
+                                        const struct smew__shm_datagram *datagram,
+                                        const int fds[2]);
 void smew__shm_lanes_fini(struct smew__shm_end *end);
 
 #endif

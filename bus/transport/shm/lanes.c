@@ -50,7 +50,7 @@ static bool is_answered(const struct smew__shm_end *end, uint64_t lane)
 }
 
 enum smew_status smew__shm_heard_answer(struct smew__shm_end *end,
-                                        const struct smew__shm_datagram *datagram, int fds[2])
+                                        const struct smew__shm_datagram *datagram, const int fds[2])
 {
     struct smew__shm_answer answer = {
         .lane = datagram->lane, .status = datagram->status, .fds = {-1, -1}};
@@ -223,11 +223,11 @@ enum smew_status smew__channel_give(struct smew_channel *channel, const struct s
 }
 
 enum smew_status smew__channel_deny(struct smew_channel *channel, const struct smew__lane_ask *ask,
-                                    enum smew_status why)
+                                    enum smew_status status)
 {
     struct smew__shm_end *end = smew__shm_end_of(channel);
     const struct smew__shm_datagram datagram = {
-        .type = SMEW__SHM_DENY, .lane = ask->lane, .status = why};
+        .type = SMEW__SHM_DENY, .lane = ask->lane, .status = status};
 
     return answer_ask(end, &datagram, NULL, 0);
 }
