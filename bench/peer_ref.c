@@ -9,7 +9,7 @@
 
 /* Looks in vain after which a reader that has a core of its own lets the writer get ahead: a reader
    that looks all the time takes the writer's lines away from it. */
-enum { PAUSES = 32 };
+enum { PAUSES = 8 };
 
 struct end {
     struct ref_ring_writer writer;

@@ -8,6 +8,8 @@
 
 #include "base/crc32c/crc32c.h"
 
+enum { CHUNK = 16 * 1024 };
+
 struct record {
     _Atomic uint64_t commit;
     uint32_t size;
@@ -74,6 +76,21 @@ static uint64_t record_size(size_t body)
     return (sizeof(struct record) + body + REF_RING_ALIGN - 1) & ~(uint64_t)(REF_RING_ALIGN - 1);
 }
 
+/* Copies and answers the CRC, in chunks that are still in the nearest cache for the second. */
+static uint32_t copy_in(void *to, const void *from, size_t size)
+{
+    uint32_t crc = 0;
+    size_t done = 0;
+
+    for (; size - done > CHUNK; done += CHUNK) {
+        crc = smew__crc32c(crc, (const uint8_t *)from + done, CHUNK);
+        memcpy((uint8_t *)to + done, (const uint8_t *)from + done, CHUNK);
+    }
+    crc = smew__crc32c(crc, (const uint8_t *)from + done, size - done);
+    memcpy((uint8_t *)to + done, (const uint8_t *)from + done, size - done);
+    return crc;
+}
+
 bool ref_ring_write(struct ref_ring_writer *writer, const void *body, size_t size)
 {
     const uint64_t taken_bytes = record_size(size);
@@ -88,8 +105,7 @@ bool ref_ring_write(struct ref_ring_writer *writer, const void *body, size_t siz
             return false;
     }
     record->size = (uint32_t)size;
-    record->crc = smew__crc32c(0, body, size);
-    memcpy(record + 1, body, size);
+    record->crc = copy_in(record + 1, body, size);
     atomic_store_explicit(&record_at(writer->bytes, end & writer->mask)->commit, 0,
                           memory_order_relaxed);
     /* pairs with ref_ring_read */
