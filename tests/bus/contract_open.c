@@ -256,8 +256,12 @@ static void a_child_may_open_a_node_of_its_own(void **state)
     pid_t child;
 
     (void)state;
-#ifdef __SANITIZE_THREAD__
-    kit_close(bus); /* it forbids threads in a child of a process that has some */
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+    /*
+     * The one forbids threads in a child of a process that has some.  The other copies the locks of
+     * its allocator as they are: one that the service thread holds stays locked in the child.
+     */
+    kit_close(bus);
     skip();
 #endif
     if (!kit_is_pipe()) {
