@@ -5,8 +5,8 @@
  * receiver's memory: the half of G1 that shared memory adds.
  *
  * Each way to send is tried on many short lives.  Where a way makes the promise nothing may be
- * lost; in every way what arrives is a prefix of what was accepted, or one more (killed between
- * acceptance and the note of it), once and in order.
+ * lost, unless the receiver let a send wait for so long (on a busy machine) that the promise ends;
+ * in every way what arrives is a prefix of what was accepted, once and in order.
  *
  * Argument: how many lives a way.
  */
@@ -22,7 +22,8 @@
 enum {
     MESSAGES_MOST = 40, /* of a life */
     LARGE = 40000,      /* above half a lane */
-    GONE_MS = 200, /* for what may be lost: nothing came for so long, and nobody is connected */
+    GONE_MS = 200,    /* for what may be lost: nothing came for so long, and nobody is connected */
+    PATIENT_MS = 200, /* a receiver that gives no memory for so long is not waited for */
 };
 
 static unsigned lives = 20;
@@ -30,6 +31,7 @@ static unsigned lives = 20;
 /* What a life told before it ended. */
 struct board {
     _Atomic uint64_t accepted;
+    _Atomic uint64_t longest_ns; /* of its sends */
 };
 static struct board *board;
 
@@ -178,8 +180,12 @@ static int live(void *argument)
     if (smew_bus_open(kit_test_url(), NULL, &bus, NULL))
         return 1;
     while (number < life->messages) {
-        enum smew_status status = life->way->send(bus, number + 1);
+        const uint64_t begun_ns = smew_now_ns();
+        const enum smew_status status = life->way->send(bus, number + 1);
+        const uint64_t took_ns = smew_now_ns() - begun_ns;
 
+        if (took_ns > board->longest_ns)
+            board->longest_ns = took_ns;
         if (!status)
             board->accepted = ++number;
         else if (status != SMEW_FULL)
@@ -202,33 +208,51 @@ static void poll_to_the_end(struct smew_bus *bus, const struct way *way)
            smew_now_ns() - begun_ns < KIT_WAIT_MS * UINT64_C(1000000)) {
         if (smew_bus_poll(bus, 10, 0) == SMEW_OK)
             begun_ns = smew_now_ns();
-        if (!way->survives && is_alone(bus) &&
-            smew_now_ns() - begun_ns > GONE_MS * UINT64_C(1000000))
+        if ((!way->survives || board->longest_ns >= PATIENT_MS * UINT64_C(1000000)) &&
+            is_alone(bus) && smew_now_ns() - begun_ns > GONE_MS * UINT64_C(1000000))
             break;
     }
 }
 
-/* Answers how many messages were lost. */
-static uint64_t try_life(struct smew_bus *bus, const struct way *way, struct support_random *random)
+/* What became of the lives of a way. */
+struct toll {
+    uint64_t lost;
+    uint64_t lost_slowly; /* of lives with a send that waited too long */
+    uint64_t slow;
+};
+
+static void try_life(struct smew_bus *bus, const struct way *way, struct support_random *random,
+                     struct toll *toll)
 {
     struct life life = {way, 1 + support_random_below(random, MESSAGES_MOST)};
+    uint64_t lost;
     pid_t child;
 
     board->accepted = 0;
+    board->longest_ns = 0;
     arrived = 0;
     child = support_fork(live, &life);
     while (board->accepted < life.messages)
         (void)!smew_bus_poll(bus, 1, support_random_below(random, 4) + 1);
     assert_int_equal(support_reap(child, KIT_WAIT_MS), -SIGKILL);
     poll_to_the_end(bus, way);
-    return board->accepted - arrived;
+    lost = board->accepted - arrived;
+    if (board->longest_ns >= PATIENT_MS * UINT64_C(1000000)) {
+        toll->slow++;
+        toll->lost_slowly += lost;
+    } else {
+        toll->lost += lost;
+    }
+    if (lost && way->survives)
+        print_message("%" PRIu64 " of %" PRIu64 " lost, longest send %.1f ms\n", lost,
+                      life.messages, (double)board->longest_ns / 1e6);
 }
 
 static void try_way(const struct way *way)
 {
     struct smew_bus_options options = SMEW_BUS_OPTIONS_INIT;
     struct support_random random = support_random_seeded();
-    uint64_t lost = 0;
+    struct toll toll = {0};
     struct smew_bus *bus;
 
     options.lanes_max_bytes = way->lane_room;
@@ -236,11 +260,12 @@ static void try_way(const struct way *way)
     wrong = 0;
     kit_register(bus, "m", on_message, NULL);
     for (unsigned i = 0; i < lives; i++)
-        lost += try_life(bus, way, &random);
-    print_message("%s: %" PRIu64 " lost of %u lives\n", way->name, lost, lives);
+        try_life(bus, way, &random, &toll);
+    print_message("%s: %" PRIu64 " lost in %u lives; %" PRIu64 " in %" PRIu64 " slow ones\n",
+                  way->name, toll.lost, lives, toll.lost_slowly, toll.slow);
     assert_int_equal(wrong, 0);
     if (way->survives)
-        assert_int_equal(lost, 0);
+        assert_int_equal(toll.lost, 0);
     assert_int_equal(kit_stats(bus).lane_lost, 0);
     kit_close(bus);
 }
@@ -254,11 +279,11 @@ static void every_way_keeps_its_promise(void **state)
         {"written in place", in_place, true, 0},
         {"requests", by_request, true, 0},
         {"without waiting", at_once, false, 0},
-        {"from a source", from_a_source, false, 0},
+        {"from a source", from_a_source, true, 0},
         {"at a level", with_a_level, false, 0},
-        {"larger than half a lane", largely, false, 0},
-        {"now and then larger than half a lane", now_and_then_largely, false, 0},
-        {"where no lane is given", plainly, false, 1},
+        {"larger than half a lane", largely, true, 0},
+        {"now and then larger than half a lane", now_and_then_largely, true, 0},
+        {"where no lane is given", plainly, true, 1},
     };
 
     (void)state;
