@@ -39,6 +39,16 @@ static void on_resume(struct smew_bus *bus, struct smew__timer *timer)
     smew__eventfd_signal(bus->wake_fd);
 }
 
+void smew__outbox_attach(struct smew__parcel *parcel, struct smew_message *cause)
+{
+    parcel->waited_ns = smew_now_ns();
+    parcel->cause = cause;
+    if (!cause)
+        return;
+    smew__message_ref(cause);
+    atomic_fetch_add_explicit(&cause->delivery.unsettled, 1, memory_order_relaxed);
+}
+
 enum smew_status smew__outbox_reserve(struct smew_bus *bus, struct smew__parcel *parcel,
                                       struct smew__handler_context *context)
 {
@@ -53,12 +63,7 @@ enum smew_status smew__outbox_reserve(struct smew_bus *bus, struct smew__parcel 
         parcel->settled->bus = context->bus;
         parcel->settled->incarnation = context->bus->incarnation;
     }
-    parcel->waited_ns = smew_now_ns();
-    parcel->cause = context->message;
-    if (parcel->cause) {
-        smew__message_ref(parcel->cause);
-        atomic_fetch_add_explicit(&parcel->cause->delivery.unsettled, 1, memory_order_relaxed);
-    }
+    smew__outbox_attach(parcel, context->message);
     bus->outbox_count++;
     if (full(bus)) {
         bus->outbox_full_ns = smew_now_ns();
@@ -87,8 +92,7 @@ void smew__outbox_commit(struct smew_bus *bus, struct smew__list *sends)
     bus->follow_up |= SMEW__FOLLOW_OUTBOX;
 }
 
-/* The handler's message has one send less to wait for. */
-static void settle_cause(struct smew_bus *bus, struct smew__parcel *parcel)
+void smew__outbox_settle(struct smew_bus *bus, struct smew__parcel *parcel)
 {
     struct smew_message *cause = parcel->cause;
     struct smew__settled *elsewhere = parcel->settled;
@@ -108,8 +112,21 @@ static void settle_cause(struct smew_bus *bus, struct smew__parcel *parcel)
     smew__service_kick(bus);
 }
 
+/* Sends that wait to be committed, in a window; they are in the order of their waiting. */
+static void settle_late(struct smew__peer *peer, uint64_t since_ns)
+{
+    SMEW_LIST_EACH (link, &peer->window.parcels) {
+        struct smew__parcel *parcel = SMEW_CONTAINER(link, struct smew__parcel, link);
+
+        if (parcel->cause && parcel->waited_ns < since_ns)
+            smew__outbox_settle(peer->bus, parcel);
+    }
+}
+
 void smew__outbox_look(struct smew_bus *bus)
 {
+    struct smew__peer *peer;
+    size_t cursor = 0;
     uint64_t wait_ns = bus->options.outbox_wait_ms * SMEW_NS_PER_MS;
     uint64_t now_ns = smew_now_ns();
 
@@ -120,8 +137,10 @@ void smew__outbox_look(struct smew_bus *bus)
 
         if (now_ns < parcel->waited_ns + wait_ns)
             break; /* those behind it are younger */
-        settle_cause(bus, parcel);
+        smew__outbox_settle(bus, parcel);
     }
+    while ((peer = smew__table_next(&bus->peers, &cursor)) != NULL)
+        settle_late(peer, now_ns - wait_ns);
 }
 
 /* With the lock of the cause's node held. */
@@ -169,7 +188,6 @@ static void leave(struct smew_bus *bus, struct smew__parcel *parcel)
         bus->outbox_count--;
     }
     smew__behind_drop(&parcel->behind);
-    settle_cause(bus, parcel);
 }
 
 /* Where a parcel may go now: OK, FULL (later), or why never. */
@@ -216,6 +234,8 @@ void smew__outbox_pump(struct smew_bus *bus)
         leave(bus, parcel);
         if (parcel->overflow && !status)
             smew__letter_accepted(bus, parcel->message);
+        if (status || !smew__parcel_is_committed_later(peer))
+            smew__outbox_settle(bus, parcel);
         smew__parcel_accept(bus, parcel, status ? NULL : peer);
         if (status)
             smew__parcel_finish(bus, parcel, status);
@@ -268,6 +288,7 @@ size_t smew__outbox_drop(struct smew_bus *bus)
         struct smew__parcel *parcel = SMEW_CONTAINER(link, struct smew__parcel, link);
 
         leave(bus, parcel);
+        smew__outbox_settle(bus, parcel);
         smew__parcel_accept(bus, parcel, NULL);
         smew__parcel_finish(bus, parcel, SMEW_CLOSED);
         count++;

@@ -5,7 +5,9 @@
 /*
  * Sends inside handlers.  They are collected by the thread, committed when the handler returns,
  * and accepted in order as windows have room; the message whose handler made them completes only
- * then.  Order of a pair: a direct send waits while its route has parcels in here.
+ * then; where memory is shared, only when the receiver's memory has them, so that nothing is lost
+ * with us between the two.  Order of a pair: a direct send waits while its route has parcels in
+ * here.
  *
  * The outbox is bounded.  A full one pauses the intake, for at most outbox_wait_ms; after that
  * the intake resumes and sends inside handlers answer FULL, until there is room again:
@@ -47,6 +49,11 @@ enum smew_status smew__overflow_put(struct smew_bus *bus, struct smew__parcel *p
                                     enum smew_on_full on_full);
 /* Closing: what is left becomes dead letters.  How many. */
 size_t smew__outbox_drop(struct smew_bus *bus);
+
+/* The message waits for this send of its handler. */
+void smew__outbox_attach(struct smew__parcel *parcel, struct smew_message *cause);
+/* The message whose handler sent this has one send less to wait for. */
+void smew__outbox_settle(struct smew_bus *bus, struct smew__parcel *parcel);
 
 /* Should the intake rest?  Until when. */
 bool smew__outbox_pauses(struct smew_bus *bus);

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "bus/letter.h"
+#include "bus/outbox.h"
 #include "bus/peer.h"
 #include "bus/request.h"
 
@@ -125,6 +126,7 @@ void smew__parcel_finish(struct smew_bus *bus, struct smew__parcel *parcel, enum
     struct smew_message *message = parcel->message;
     struct smew__list popped;
 
+    smew__outbox_settle(bus, parcel); /* where that waited for a commit */
     uncount(parcel);
     if (parcel->route) {
         parcel->route->accepted--;
@@ -166,8 +168,14 @@ void smew__parcel_answered(struct smew_bus *bus, struct smew__parcel *parcel,
         bus->follow_up |= SMEW__FOLLOW_LIMBO;
 }
 
+bool smew__parcel_is_committed_later(const struct smew__peer *peer)
+{
+    return (peer->bus->transport->flags & SMEW_TRANSPORT_LANES) && !peer->is_self;
+}
+
 void smew__parcel_committed(struct smew_bus *bus, struct smew__parcel *parcel)
 {
+    smew__outbox_settle(bus, parcel);
     if (parcel->wait && parcel->wait->level == SMEW_LEVEL_ACCEPTED)
         tell_waiter(bus, parcel, SMEW_OK);
 }

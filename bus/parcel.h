@@ -46,6 +46,8 @@ void smew__parcel_finish(struct smew_bus *bus, struct smew__parcel *parcel,
 void smew__parcel_answered(struct smew_bus *bus, struct smew__parcel *parcel,
                            enum smew_status status);
 
+/* Is what goes into its window accepted only when the receiver's memory has it? */
+bool smew__parcel_is_committed_later(const struct smew__peer *peer);
 /* It lies in the receiver's memory: who waits to have it accepted is told. */
 void smew__parcel_committed(struct smew_bus *bus, struct smew__parcel *parcel);
 

@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "bus/handler.h"
+#include "bus/outbox.h"
 #include "bus/parcel.h"
 #include "bus/peer.h"
 #include "bus/poll.h"
@@ -247,6 +248,8 @@ enum smew_status smew__reply(struct smew_bus *bus, struct smew_message *request,
         return SMEW_NO_MEMORY;
     }
     request->delivery.replied = true;
+    if (smew__parcel_is_committed_later(peer))
+        smew__outbox_attach(parcel, request);
     smew__parcel_accept(bus, parcel, peer);
     return SMEW_OK;
 }

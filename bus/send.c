@@ -222,8 +222,7 @@ static enum smew_status wait_for_room(struct attempt *attempt, uint64_t deadline
  */
 static bool waits_for_commit(const struct attempt *attempt, const struct smew_send_options *options)
 {
-    return (attempt->bus->transport->flags & SMEW_TRANSPORT_LANES) && !attempt->peer->is_self &&
-           !smew__send_keeps(options);
+    return smew__parcel_is_committed_later(attempt->peer) && !smew__send_keeps(options);
 }
 
 /* Accepts, and waits for the level.  With the lock held. */
