@@ -66,12 +66,13 @@ function(smew_test name)
 endfunction()
 
 # smew_fuzzer(serialization/frame SOURCES fuzz_frame.c LINKS serialization CORPUS corpus/frame)
-# A libFuzzer program, only in the fuzz preset (clang); tests/fuzz says how they are run.
+# A libFuzzer program, only in the fuzz preset (clang); tests/fuzz says how they are run.  SLOW: each
+# execution takes a millisecond or so, and there are a hundredth as many.
 function(smew_fuzzer name)
     if(NOT SMEW_FUZZ)
         return()
     endif()
-    cmake_parse_arguments(F "" "CORPUS" "SOURCES;LINKS;LIBRARIES" ${ARGN})
+    cmake_parse_arguments(F "SLOW" "CORPUS" "SOURCES;LINKS;LIBRARIES" ${ARGN})
     string(REPLACE "/" "_" program "fuzz_${name}")
     add_executable(${program} ${F_SOURCES})
     set_target_properties(${program} PROPERTIES
@@ -81,5 +82,10 @@ function(smew_fuzzer name)
     list(TRANSFORM F_LINKS PREPEND smew_)
     target_link_libraries(${program} PRIVATE ${F_LINKS} ${F_LIBRARIES})
     target_link_options(${program} PRIVATE -fsanitize=fuzzer)
-    set_property(GLOBAL APPEND PROPERTY SMEW_FUZZERS "${program}=${CMAKE_CURRENT_SOURCE_DIR}/${F_CORPUS}")
+    set(pace fast)
+    if(F_SLOW)
+        set(pace slow)
+    endif()
+    set_property(GLOBAL APPEND PROPERTY SMEW_FUZZERS
+        "${program}=${CMAKE_CURRENT_SOURCE_DIR}/${F_CORPUS}=${pace}")
 endfunction()

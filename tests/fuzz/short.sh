@@ -4,8 +4,8 @@
 # short.sh ROOT: builds every fuzzer (preset `fuzz`, in build/fuzz) and runs each for a while.
 # Exits with 77, "skipped", where clang or its fuzzer runtime is missing.
 #
-# SMEW_FUZZ_RUNS is how many inputs each gets; without it 100000, or as many as fit into a minute
-# that all of them share.  What a fuzzer learns stays in build/fuzz/corpus for the next time; an
+# SMEW_FUZZ_RUNS is how many inputs each gets (a slow one a hundredth of that); without it 100000, or
+# as many as fit into a minute that all of them share.  What a fuzzer learns stays in build/fuzz/corpus for the next time; an
 # input that fails is left in build/fuzz/findings, with what the fuzzer said beside it.
 set -eu
 cd "$1"
@@ -32,11 +32,15 @@ count=$(grep -c = $build/fuzzers.txt) || {
     echo "$build/fuzzers.txt names no fuzzer"
     exit 1
 }
-if [ -n "${SMEW_FUZZ_RUNS-}" ]; then
-    bounds=-runs=$SMEW_FUZZ_RUNS
-else
-    bounds="-runs=100000 -max_total_time=$((60 / count))"
-fi
+# bounds PACE: for a fuzzer of that pace.
+bounds() {
+    [ "$1" = slow ] && share=100 || share=1
+    if [ -n "${SMEW_FUZZ_RUNS-}" ]; then
+        echo "-runs=$((SMEW_FUZZ_RUNS / share))"
+    else
+        echo "-runs=$((100000 / share)) -max_total_time=$((60 / count))"
+    fi
+}
 
 # last NAME FILE: the last value that libFuzzer printed for it, 0 if none.
 last() {
@@ -49,13 +53,13 @@ total=0
 line='%-32s %10s %6s %6s %6s %9s\n'
 # shellcheck disable=SC2059 # the format is ours
 printf "$line" fuzzer executions cov ft inputs findings
-while IFS='=' read -r program seeds; do
+while IFS='=' read -r program seeds pace; do
     name=${program#fuzz_}
     log=$build/findings/$name.log
     mkdir -p "$build/corpus/$name"
     rm -f "$build/findings/$name-"*
-    # shellcheck disable=SC2086 # the bounds are several words
-    "$build/fuzz/$program" $bounds -seed=1 -timeout=10 -rss_limit_mb=1024 -max_len=4096 \
+    # shellcheck disable=SC2046 # the bounds are several words
+    "$build/fuzz/$program" $(bounds "$pace") -seed=1 -timeout=10 -rss_limit_mb=1024 -max_len=4096 \
         -print_final_stats=1 -artifact_prefix="$build/findings/$name-" \
         "$build/corpus/$name" "$seeds" >"$log" 2>&1 || bad=1
     executions=$(last stat::number_of_executed_units: "$log")
