@@ -14,23 +14,28 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "samples/dpkg/resume.h"
+
 /* ---- machines and log ---------------------------------------------------------------- */
 
 static void on_answer(void *user, uint64_t number, struct feeder_piece json)
 {
     struct feeder_feed *feed = user;
-    struct feeder_piece state = feeder_reply_string(json, "state");
+    struct feeder_piece state = {NULL, 0};
+
+    if (json.text != NULL)
+        state = feeder_reply_string(json, "state");
 
     feed->fleet.machines[number].is =
         (uint8_t)(state.text != NULL ? feeder_status_of(state.text, state.length) : FEEDER_UNKNOWN);
 }
 
-static bool ask_all(struct feeder_feed *feed, struct feeder_exchange *exchange)
+static bool ask_all(struct feeder_feed *feed, struct feeder_exchange *exchange, bool unknown)
 {
     char id[FEEDER_ID_ROOM];
 
     for (size_t number = 0; number < feed->fleet.count; number++) {
-        if (feed->fleet.machines[number].said == FEEDER_UNKNOWN)
+        if (feed->fleet.machines[number].said == FEEDER_UNKNOWN && !unknown)
             continue;
         feeder_fleet_id(&feed->fleet, &feed->history, number, id);
         if (!feeder_exchange_ask(exchange, id, "smew.inspect", number))
@@ -39,7 +44,7 @@ static bool ask_all(struct feeder_feed *feed, struct feeder_exchange *exchange)
     return feeder_exchange_drain(exchange);
 }
 
-static void compare_with_log(struct feeder_check *check, const struct feeder_feed *feed)
+static void compare_with_log(struct feeder_check *check, struct feeder_feed *feed)
 {
     char id[FEEDER_ID_ROOM];
 
@@ -48,6 +53,8 @@ static void compare_with_log(struct feeder_check *check, const struct feeder_fee
 
         if (machine->said == FEEDER_UNKNOWN)
             continue;
+        if (machine->now != FEEDER_UNKNOWN && machine->now != machine->is)
+            feeder_resume_note_cut(feed, number, (enum feeder_status)machine->now);
         check->machines++;
         check->is[machine->is]++;
         check->said[machine->said]++;
@@ -59,22 +66,30 @@ static void compare_with_log(struct feeder_check *check, const struct feeder_fee
     }
 }
 
-bool feeder_check_machines(struct feeder_check *check, struct feeder_feed *feed)
+bool feeder_check_ask(struct feeder_check *check, struct feeder_feed *feed, bool unknown)
 {
     struct feeder_exchange_options options = feed->exchange.options;
     bool fine;
 
     options.stoppable = false;
+    options.absent = true;
     options.answer = on_answer;
     options.user = feed;
     if (!feeder_exchange_init(&check->exchange, feed->exchange.bus, &options)) {
         fputs("dpkg-feeder: out of memory\n", stderr);
         return false;
     }
-    fine = ask_all(feed, &check->exchange);
+    fine = ask_all(feed, &check->exchange, unknown);
     if (!fine)
         fprintf(stderr, "dpkg-feeder: cannot ask the machines: %s\n",
                 smew_status_text(check->exchange.status));
+    return fine;
+}
+
+bool feeder_check_machines(struct feeder_check *check, struct feeder_feed *feed)
+{
+    bool fine = feeder_check_ask(check, feed, false);
+
     compare_with_log(check, feed);
     return fine;
 }

@@ -30,6 +30,8 @@ void feeder_check_fini(struct feeder_check *check);
  * Asks every machine that was sent something, and lists those that are elsewhere than the log
  * said.  Once on a zeroed check.  False, with a sentence on stderr, when not all could be asked.
  */
+/* Asks the machines that were sent something, or all; false, with a sentence, when it cannot. */
+bool feeder_check_ask(struct feeder_check *check, struct feeder_feed *feed, bool unknown);
 bool feeder_check_machines(struct feeder_check *check, struct feeder_feed *feed);
 
 /*

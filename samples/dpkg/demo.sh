@@ -25,7 +25,7 @@ esac
 chart=$here/dpkg.json
 work=$(mktemp -d "${TMPDIR:-/tmp}/smew-demo.XXXXXX")
 mkdir -m 700 "$work/runtime"
-export SMEW_RUNTIME_DIR="$work/runtime" SMEW_BUS=pipe://demo
+export SMEW_RUNTIME_DIR="$work/runtime" SMEW_BUS=shm://demo
 host=
 
 cleanup() {
@@ -94,9 +94,9 @@ stop_host() {
 start_host
 
 if [ "$mode" = --rate ]; then
-    title "two processes, pipe://, one event at a time"
+    title "two processes, shm://, one event at a time"
     feed --events 50000 --window 1
-    title "two processes, pipe://, $events events"
+    title "two processes, shm://, $events events"
     feed --events $events
     stop_host
     title "one process, inproc://, $events events"
@@ -104,25 +104,87 @@ if [ "$mode" = --rate ]; then
     exit 0
 fi
 
-title "$log, one event at a time, to machines in another process"
+title "$log, one event at a time, to machines in another process, over shared memory"
 # shellcheck disable=SC2086 # two words or none
-feed --window 1 $query --states "$work/pipe.states" || fail "the machines do not agree"
+feed --window 1 $query --states "$work/shm.states" || fail "the machines do not agree"
 
 title "what anybody can see meanwhile"
 "$bin/smew" ps --limit 5
 echo
-"$bin/smew" show "$(sed -n '1s/ .*//p' "$work/pipe.states")"
+"$bin/smew" show "$(sed -n '1s/ .*//p' "$work/shm.states")"
 
 title "$events events: the log round after round, under fresh ids"
 feed --events $events || fail "the machines do not agree"
 echo
 "$bin/smew" stat
 
-title "the same log to machines in one process, over inproc"
-feed --bus inproc://demo --host "$chart" --states "$work/inproc.states" >"$work/inproc.out" ||
-    fail "the machines do not agree: $(cat "$work/inproc.out")"
-cmp "$work/pipe.states" "$work/inproc.states" || fail "inproc and pipe differ"
-echo "the final states of $(wc -l <"$work/pipe.states") machines are identical over inproc and pipe"
+title "the same log over pipe:// and over inproc://: only the URL changes"
+for bus in pipe inproc; do
+    feed --bus $bus://same --host "$chart" --states "$work/$bus.states" >"$work/$bus.out" ||
+        fail "the machines do not agree: $(cat "$work/$bus.out")"
+    cmp "$work/shm.states" "$work/$bus.states" || fail "shm and $bus differ"
+done
+echo "the final states of $(wc -l <"$work/shm.states") machines are identical over shm, pipe and inproc"
+
+# ---- what is killed ----
+
+# killed PID: SIGKILL, and its end.
+killed() {
+    kill -KILL "$1"
+    wait "$1" 2>/dev/null || true
+}
+
+# moves_on: until the feeder has written another checkpoint, or has ended.
+moves_on() {
+    tries=0
+    while [ "$(cat "$work/place" 2>/dev/null)" = "$place" ] && kill -0 $feeder 2>/dev/null; do
+        tries=$((tries + 1))
+        [ $tries -lt 2000 ] || fail "the feeder wrote no checkpoint within 20 s"
+        sleep 0.01
+    done
+    place=$(cat "$work/place" 2>/dev/null || true)
+}
+
+title "the feeder is killed again and again, and goes on from its checkpoint of processed lines"
+stop_host
+start_host
+kills=0 code=137 place=
+while [ $code -eq 137 ]; do
+    (cd "$work" && exec "$bin/dpkg-feeder" --window 4 --checkpoint place --states killed.states \
+        dpkg.log >killed.out 2>&1) &
+    feeder=$!
+    if [ $kills -lt 5 ]; then
+        moves_on
+        kill -KILL $feeder 2>/dev/null || true
+        kills=$((kills + 1))
+    fi
+    code=0
+    wait $feeder 2>/dev/null || code=$?
+done
+[ $code -eq 0 ] || fail "the feeder ended with $code: $(cat "$work/killed.out")"
+cat "$work/killed.out"
+cmp "$work/shm.states" "$work/killed.states" || fail "a killed feeder leads elsewhere"
+echo "killed up to $kills times; the final states are the same as before"
+
+title "the host is killed in the middle: the next one takes over, and no later event is lost"
+stop_host
+start_host
+rm -f "$work/place"
+place=
+(cd "$work" && exec "$bin/dpkg-feeder" --window 4 --checkpoint place --show 3 dpkg.log \
+    >cut.out 2>&1) &
+feeder=$!
+moves_on
+killed "$host"
+start_host
+code=0
+wait $feeder || code=$?
+[ $code -le 1 ] || fail "the feeder ended with $code: $(cat "$work/cut.out")"
+cat "$work/cut.out"
+sent=$(sed -n 's/^bus .*: \([0-9]*\) events.*/\1/p' "$work/cut.out")
+events_in_log=$(sed -n 's/.* lines, \([0-9]*\) events of.*/\1/p' "$work/cut.out")
+[ "$sent" = "$events_in_log" ] || fail "$sent of $events_in_log events were answered"
+echo "each of the $sent events was delivered and answered, by one host or the other"
 
 title "the same lines shuffled: what dpkg never does has no transition"
 code=0

@@ -64,17 +64,19 @@ static void on_reply(struct smew_bus *bus, enum smew_status status,
     struct feeder_exchange *exchange = flight->exchange;
     uint64_t took_ns = smew_now_ns() - flight->asked_ns;
 
+    struct feeder_piece json = {NULL, 0};
+
     (void)bus;
-    if (status != SMEW_OK) {
+    if (status != SMEW_OK && !(status == SMEW_NOT_FOUND && exchange->options.absent)) {
         fail(exchange, status, flight->subject);
         return;
     }
     if (took_ns > exchange->latency.max_ns)
         exchange->slowest = flight->subject;
     feeder_latency_record(&exchange->latency, took_ns);
-    exchange->options.answer(
-        exchange->options.user, flight->subject,
-        (struct feeder_piece){smew_message_payload(reply), smew_message_payload_size(reply)});
+    if (reply != NULL)
+        json = (struct feeder_piece){smew_message_payload(reply), smew_message_payload_size(reply)};
+    exchange->options.answer(exchange->options.user, flight->subject, json);
     flight->answered = true;
     while (exchange->completed < exchange->asked &&
            flight_of(exchange, exchange->completed)->answered)

@@ -24,6 +24,7 @@ struct feeder_exchange_options {
     uint32_t window;     /* requests on their way */
     uint32_t wait_ms;    /* for a host to appear */
     uint32_t timeout_ms; /* for an answer */
+    bool absent;         /* a machine that is not there answers too: with no text */
     bool stoppable;      /* a signal ends the asking, not the waiting for answers */
     feeder_answer_fn answer;
     void *user;

@@ -16,6 +16,7 @@
 #include <smew/transport.h>
 
 #include "samples/dpkg/progress.h"
+#include "samples/dpkg/resume.h"
 #include "samples/dpkg/stop.h"
 
 enum {
@@ -169,9 +170,10 @@ static bool resume(struct feeder_feed *feed)
         machine->said = events[feed->next].status;
     }
     feed->first = feed->next;
-    if (checkpoint.line > 0)
-        fprintf(stderr, "dpkg-feeder: going on after line %" PRIu64 "\n", checkpoint.line);
-    return true;
+    if (checkpoint.log == 0)
+        return true; /* there was none */
+    fprintf(stderr, "dpkg-feeder: going on after line %" PRIu64 "\n", checkpoint.line);
+    return feeder_resume(feed);
 }
 
 /* ---- answers ------------------------------------------------------------------------- */
@@ -200,13 +202,24 @@ static void tell(const struct feeder_feed *feed, uint64_t index, struct feeder_p
     fflush(stdout);
 }
 
+static uint8_t status_of(struct feeder_piece state)
+{
+    return (uint8_t)(state.text != NULL ? feeder_status_of(state.text, state.length)
+                                        : FEEDER_UNKNOWN);
+}
+
 /* Of the exchange, for each event that was processed. */
 static void on_answer(void *user, uint64_t index, struct feeder_piece json)
 {
     struct feeder_feed *feed = user;
     struct feeder_piece before = feeder_reply_string(json, "old");
     struct feeder_piece after = feeder_reply_string(json, "new");
+    size_t number = feeder_fleet_number(&feed->history, index);
+    struct feeder_machine *machine = &feed->fleet.machines[number];
 
+    if (machine->now != FEEDER_UNKNOWN && machine->now != status_of(before))
+        feeder_resume_note_cut(feed, number, (enum feeder_status)machine->now);
+    machine->now = status_of(after);
     if (feeder_reply_true(json, "handled"))
         feed->transitions++;
     else

@@ -38,6 +38,7 @@ struct feeder_feed {
     uint64_t transitions;            /* answers of machines that had one for the event */
     uint64_t changes;                /* those that led to another state */
     uint64_t refused;                /* those that had none */
+    uint64_t cuts;                   /* lives of machines that ended with their host */
     struct feeder_refusal *refusals; /* the first options->show of them */
     bool telling;                    /* print every transition: the log is being followed */
 };

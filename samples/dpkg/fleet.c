@@ -32,7 +32,8 @@ struct feeder_machine *feeder_fleet_at(struct feeder_fleet *fleet, size_t number
         fleet->room = room;
     }
     for (; fleet->count <= number; fleet->count++)
-        fleet->machines[fleet->count] = (struct feeder_machine){FEEDER_UNKNOWN, FEEDER_UNKNOWN};
+        fleet->machines[fleet->count] =
+            (struct feeder_machine){FEEDER_UNKNOWN, FEEDER_UNKNOWN, FEEDER_UNKNOWN};
     return &fleet->machines[number];
 }
 

@@ -19,6 +19,7 @@ enum { FEEDER_ID_ROOM = 256 };
 struct feeder_machine {
     uint8_t said; /* enum feeder_status: what the log said last, of what was sent */
     uint8_t is;   /* what the machine is in; FEEDER_UNKNOWN before it was asked */
+    uint8_t now;  /* what its last answer said that it is in; FEEDER_UNKNOWN before */
 };
 
 struct feeder_fleet {

@@ -106,6 +106,10 @@ void feeder_report_check(const struct feeder_feed *feed, const struct feeder_che
                check->queried ? " and dpkg-query say" : " says");
     if (feed->refused > 0)
         printf("%" PRIu64 " lines had no transition\n", feed->refused);
+    if (feed->cuts > 0)
+        printf("%" PRIu64 " lives were cut: their host died, and a machine keeps its state only as "
+               "long as its host lives\n",
+               feed->cuts);
 }
 
 /* ---- the states ---------------------------------------------------------------------- */
