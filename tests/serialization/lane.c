@@ -56,7 +56,8 @@ static struct smew__text terminated(struct smew__text text)
     char *copy = smew__calloc(1, text.size + 1);
 
     assert_non_null(copy);
-    memcpy(copy, text.data, text.size);
+    if (text.size > 0) /* else there may be no data at all */
+        memcpy(copy, text.data, text.size);
     return (struct smew__text){copy, text.size};
 }
 
