@@ -38,7 +38,7 @@ static void apply_common(struct smew__command *command)
 {
     const char *environment = getenv("SMEW_BUS");
     const char *otherwise =
-        environment != NULL && *environment != '\0' ? environment : "pipe://smew";
+        environment != NULL && *environment != '\0' ? environment : "shm://smew";
 
     smew__output_init(&command->output, stdout,
                       smew__option_text(&command->arguments, "output", NULL));

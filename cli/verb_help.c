@@ -33,7 +33,7 @@ static void print_exit_codes(const struct smew__command *command)
 static void print_environment(const struct smew__command *command)
 {
     static const char *const names[][2] = {
-        {"SMEW_BUS", "the bus where --bus is not given; else pipe://smew"},
+        {"SMEW_BUS", "the bus where --bus is not given; else shm://smew"},
         {"SMEW_RUNTIME_DIR", "the directory of all buses; else $XDG_RUNTIME_DIR/smew, else "
                              "/run/smew for root"},
         {"NO_COLOR", "no colours, also on a terminal"},

@@ -12,7 +12,7 @@ enum { HOUR_MS = 3600 * 1000 };
 
 const struct smew__option smew__common_options[] = {
     {"output", 'o', SMEW__OPTION_CHOICE, "table|json|jsonl", "how to print what was found", 0},
-    {"bus", 0, SMEW__OPTION_TEXT, "URL", "the bus; default: $SMEW_BUS, else pipe://smew", 0},
+    {"bus", 0, SMEW__OPTION_TEXT, "URL", "the bus; default: $SMEW_BUS, else shm://smew", 0},
     {"help", 'h', SMEW__OPTION_FLAG, NULL, "the help page of the verb", 0},
     {NULL, 0, SMEW__OPTION_FLAG, NULL, NULL, 0},
 };

@@ -15,7 +15,7 @@ static const char usage[] =
     "Sends each status line of a dpkg log (/var/log/dpkg.log) as an event to the machine\n"
     "pkg:NAME:ARCH, and compares what became of the machines with what the log last said.\n"
     "\n"
-    "  --bus URL          the bus (default: $SMEW_BUS, or pipe://smew)\n"
+    "  --bus URL          the bus (default: $SMEW_BUS, or shm://smew)\n"
     "  --host CHART       host the machines in this program, on a node of their own\n"
     "  --wait MS          how long to wait for a host (default 5000)\n"
     "  --timeout MS       how long to wait for an answer (default 10000)\n"
@@ -155,7 +155,7 @@ int feeder_options_parse(struct feeder_options *options, int argc, char **argv)
 
     *options = (struct feeder_options){
         .log = "/var/log/dpkg.log",
-        .url = url != NULL && *url != '\0' ? url : "pipe://smew",
+        .url = url != NULL && *url != '\0' ? url : "shm://smew",
         .window = 256,
         .wait_ms = 5000,
         .timeout_ms = 10000,

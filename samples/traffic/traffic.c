@@ -15,7 +15,7 @@ int main(void)
 {
     struct smew_bus *bus;
     struct smew_error error;
-    if (smew_bus_open("pipe://smew", NULL, &bus, &error) != SMEW_OK)
+    if (smew_bus_open("shm://smew", NULL, &bus, &error) != SMEW_OK)
         return fprintf(stderr, "%s\n", error.text), 1;
     enum smew_status status = smew_bus_send(bus, "light", "NEXT", NULL, 0, NULL);
     puts(smew_status_text(status));

@@ -24,10 +24,10 @@ static void a_host_says_when_it_is_ready(void **state)
     struct driver_result result;
 
     (void)state;
-    driver_wait_for(&host, "ready: light on pipe://smew as @0.1\n");
+    driver_wait_for(&host, "ready: light on shm://smew as @0.1\n");
     result = driver_end(&host, SIGTERM);
     assert_int_equal(result.code, 0);
-    assert_string_equal(result.out, "ready: light on pipe://smew as @0.1\n");
+    assert_string_equal(result.out, "ready: light on shm://smew as @0.1\n");
 }
 
 static void an_event_prints_its_transition(void **state)
@@ -56,7 +56,7 @@ static void what_cannot_be_is_explained(void **state)
 
     (void)state;
     driver_contains(driver_expect(3, "send ligth TIMER").err,
-                    "no machine \"ligth\" on pipe://smew; did you mean \"light\"?");
+                    "no machine \"ligth\" on shm://smew; did you mean \"light\"?");
     driver_contains(driver_expect(3, "send pgk:vim INSTALL").err, "did you mean \"pkg:vim\"?");
     driver_contains(driver_expect(3, "show order-1").err, "`smew ps` lists what is hosted");
     errors = driver_expect(5, "send light TIMRE").err;
@@ -128,7 +128,7 @@ static void any_answer_is_printed(void **state)
     struct driver_result result;
 
     (void)state;
-    assert_int_equal(smew_bus_open("pipe://smew", NULL, &echoing.bus, NULL), SMEW_OK);
+    assert_int_equal(smew_bus_open("shm://smew", NULL, &echoing.bus, NULL), SMEW_OK);
     assert_int_equal(smew_bus_register(echoing.bus, "echo", echo, &echoing.answered, NULL, NULL),
                      SMEW_OK);
     sender = driver_start("send echo SAY '[1, \"\\u001b\", true]'");
@@ -145,7 +145,7 @@ static void no_answer_is_a_timeout(void **state)
     struct smew_bus *bus;
 
     (void)state;
-    assert_int_equal(smew_bus_open("pipe://smew", NULL, &bus, NULL), SMEW_OK);
+    assert_int_equal(smew_bus_open("shm://smew", NULL, &bus, NULL), SMEW_OK);
     assert_int_equal(smew_bus_register(bus, "mute", nobody_home, NULL, NULL, NULL), SMEW_OK);
     driver_contains(driver_expect(4, "send mute HELLO --timeout 100").err,
                     "\"mute\" did not answer within 100 ms");
@@ -263,7 +263,7 @@ static void watch_prints_transitions(void **state)
     struct driver_result result;
 
     (void)state;
-    driver_wait_for_error(&watcher, "watching li* on pipe://smew");
+    driver_wait_for_error(&watcher, "watching li* on shm://smew");
     assert_true(support_wait_until(two_were_seen, &watcher, 30000));
     result = driver_end(&watcher, SIGINT);
     assert_int_equal(result.code, 0);

@@ -44,7 +44,7 @@ static void a_standby_takes_over_from_the_dead(void **state)
     driver_wait_for_error(&standby, "standby: \"light\" is hosted by @0.1 (smew run, pid ");
     driver_expect(0, "send light TIMER");
     die(&host);
-    driver_wait_for(&standby, "ready: light on pipe://smew as @1.1\n");
+    driver_wait_for(&standby, "ready: light on shm://smew as @1.1\n");
     driver_contains(driver_expect(0, "send light TIMER").out, "light: green → yellow");
     stop(&standby);
     assert_true(support_runtime_dir_empty());
@@ -58,7 +58,7 @@ static void a_standby_takes_over_from_one_that_stops(void **state)
     (void)state;
     driver_wait_for_error(&standby, "standby: \"pkg:*\" is hosted by");
     stop(&host);
-    driver_wait_for(&standby, "ready: pkg:* on pipe://smew as @1.1\n");
+    driver_wait_for(&standby, "ready: pkg:* on shm://smew as @1.1\n");
     driver_expect(0, "send pkg:vim INSTALL");
     stop(&standby);
 }

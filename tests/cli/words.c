@@ -173,9 +173,9 @@ static void somebody_elses_directory_is_refused(void **state)
 static void a_bus_with_nobody(void **state)
 {
     (void)state;
-    driver_contains(driver_expect(0, "ps").out, "no nodes on pipe://smew");
-    driver_contains(driver_expect(0, "stat").out, "no nodes on pipe://smew");
-    driver_contains(driver_expect(3, "send light TIMER").err, "nothing is hosted on pipe://smew");
+    driver_contains(driver_expect(0, "ps").out, "no nodes on shm://smew");
+    driver_contains(driver_expect(0, "stat").out, "no nodes on shm://smew");
+    driver_contains(driver_expect(3, "send light TIMER").err, "nothing is hosted on shm://smew");
     driver_contains(driver_expect(3, "show light --bus pipe://other").err, "pipe://other");
     driver_contains(driver_expect(0, "clean").out, "0 left-overs removed");
     assert_true(support_runtime_dir_empty());
