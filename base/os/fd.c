@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Where errno becomes a status, and the small change of file descriptors: closing, allocating,
- * waiting, eventfds.
+ * waiting, eventfds, sets.
  */
 #include "base/os/fd.h"
 
@@ -13,6 +13,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -151,6 +152,34 @@ void smew__eventfd_drain(int fd)
     ssize_t got = read(fd, &count, sizeof count);
 
     (void)got; /* nothing in it: fine */
+}
+
+enum smew_status smew__fdset_open(int *set)
+{
+    int made = SMEW__SYS(epoll_create1(EPOLL_CLOEXEC));
+
+    if (made < 0)
+        return smew__os_status(errno);
+    *set = made;
+    return SMEW_OK;
+}
+
+enum smew_status smew__fdset_watch(int set, int fd, short events)
+{
+    struct epoll_event event = {
+        .events = ((events & POLLIN) != 0 ? (uint32_t)EPOLLIN : 0) |
+                  ((events & POLLOUT) != 0 ? (uint32_t)EPOLLOUT : 0),
+        .data.fd = fd,
+    };
+
+    if (events == 0) {
+        (void)epoll_ctl(set, EPOLL_CTL_DEL, fd, &event); /* not in it: fine */
+        return SMEW_OK;
+    }
+    if (epoll_ctl(set, EPOLL_CTL_MOD, fd, &event) == 0)
+        return SMEW_OK;
+    return SMEW__SYS(epoll_ctl(set, EPOLL_CTL_ADD, fd, &event)) == 0 ? SMEW_OK
+                                                                     : smew__os_status(errno);
 }
 
 enum smew_status smew__fd_spare(unsigned count)

@@ -33,6 +33,17 @@ void smew__eventfd_signal(int fd); /* async-signal-safe, keeps errno */
 void smew__eventfd_drain(int fd);
 
 /*
+ * A set of descriptors that is one itself: readable while one of them is ready for what it is
+ * watched for.  NO_FDS, NO_MEMORY.
+ */
+enum smew_status smew__fdset_open(int *set);
+/*
+ * Watches `fd` for these poll(2) events from now on; with 0, no longer.  One that is closed goes by
+ * itself.  Only the first time of an fd can fail: NO_MEMORY, NO_SPACE.
+ */
+enum smew_status smew__fdset_watch(int set, int fd, short events);
+
+/*
  * Are this many descriptors free right now?  Asked before a library that aborts for want of them;
  * another thread may take them in between, so ask for more than are needed.  OK, NO_FDS.
  */

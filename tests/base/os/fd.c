@@ -124,6 +124,42 @@ static void test_hang_up_ends_a_wait(void **state)
     smew__fd_close(&ends[0]);
 }
 
+static bool is_readable(int fd)
+{
+    return smew__fd_wait(fd, POLLIN, 0) == SMEW_OK;
+}
+
+static void test_a_set_is_ready_while_one_of_it_is(void **state)
+{
+    int ends[2];
+    int set = -1;
+
+    (void)state;
+    assert_int_equal(smew__fdset_open(&set), SMEW_OK);
+    assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+    assert_int_equal(smew__fdset_watch(set, ends[0], 0), SMEW_OK); /* is not in it */
+    assert_int_equal(smew__fdset_watch(set, ends[0], POLLIN), SMEW_OK);
+    assert_false(is_readable(set));
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    assert_true(is_readable(set));
+    assert_true(is_readable(set));
+    assert_int_equal(smew__fdset_watch(set, ends[0], 0), SMEW_OK);
+    assert_false(is_readable(set));
+    assert_int_equal(smew__fdset_watch(set, ends[1], POLLIN), SMEW_OK);
+    assert_false(is_readable(set));
+    assert_int_equal(smew__fdset_watch(set, ends[1], POLLIN | POLLOUT), SMEW_OK);
+    assert_true(is_readable(set));
+    smew__fd_close(&ends[1]);
+    assert_false(is_readable(set)); /* gone by itself */
+    assert_int_equal(smew__fdset_watch(set, ends[0], POLLIN), SMEW_OK);
+    assert_true(is_readable(set)); /* an end of file is worth a look */
+    smew__fd_close(&ends[0]);
+    smew__fault_set(1, ENOSPC, false);
+    assert_int_equal(smew__fdset_watch(set, set, POLLIN), SMEW_NO_SPACE);
+    smew__fault_set(0, 0, false);
+    smew__fd_close(&set);
+}
+
 static void test_faults(void **state)
 {
     int fd = -7;
@@ -148,6 +184,7 @@ int main(void)
         SUPPORT_TEST(test_eventfd),
         SUPPORT_TEST(test_wait_keeps_to_its_deadline),
         SUPPORT_TEST(test_hang_up_ends_a_wait),
+        SUPPORT_TEST(test_a_set_is_ready_while_one_of_it_is),
         SUPPORT_TEST(test_faults),
     };
 
