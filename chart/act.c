@@ -65,11 +65,12 @@ bool smew__guard_holds(struct smew_machine *machine, uint32_t number)
 /* ---- sending ------------------------------------------------------------------------- */
 
 /* Its payload says to whom and why: {"target":"valve-3","status":"NO_MACHINE"}. */
-void smew__raise_refused(struct smew_machine *machine, const char *target, enum smew_status status)
+void smew__raise_refused(struct smew_machine *machine, const char *type, const char *target,
+                         enum smew_status status)
 {
     char payload[2 * SMEW_ID_MAX];
     struct smew__text text = smew__text_into(payload, sizeof payload);
-    struct smew_event event = {.type = "error.communication", .content = SMEW_CONTENT_JSON};
+    struct smew_event event = {.type = type, .content = SMEW_CONTENT_JSON};
 
     smew__text_string(&text, "{\"status\":\"");
     smew__text_string(&text, smew_status_name(status));
@@ -108,7 +109,7 @@ static bool find_target(struct smew_machine *machine, const struct smew__action 
                         struct smew__target *target)
 {
     *target = (struct smew__target){.to = action->to, .name = action->target};
-    if (action->kind == SMEW__ACTION_RAISE)
+    if (action->kind == SMEW__ACTION_RAISE || action->to == SMEW__TO_INTERNAL)
         target->to = SMEW__TO_SELF;
     else if (action->to == SMEW__TO_PARENT)
         return machine->parent != NULL;
@@ -132,18 +133,31 @@ static uint64_t due_of(struct smew_machine *machine, const struct smew__delay *d
     return ns > UINT64_MAX - 1 - now_ns ? UINT64_MAX - 1 : now_ns + ns;
 }
 
+/* W3C's: what can never be a target is the chart's error, who is not there is the world's. */
+static void raise_nobody(struct smew_machine *machine, const struct smew__action *action)
+{
+    bool never = action->to == SMEW__TO_NAMED;
+
+    smew__raise_refused(machine, never ? "error.execution" : "error.communication",
+                        action->target ? action->target : "#_parent", SMEW_NO_MACHINE);
+}
+
 static void raise_or_send(struct smew_machine *machine, const struct smew__action *action)
 {
     struct smew__effect effect = {
         .kind = SMEW__EFFECT_SEND, .message = action->message, .send_id = action->send_id};
 
-    if (action->kind == SMEW__ACTION_RAISE && !action->delay.delayed) {
+    if ((action->kind == SMEW__ACTION_RAISE || action->to == SMEW__TO_INTERNAL) &&
+        !action->delay.delayed) {
         smew__machine_fail(machine, smew__queue_put(&machine->internal, action->message,
                                                     action->message->event_id));
         return;
     }
     if (!find_target(machine, action, &effect.target)) {
-        smew__machine_fail(machine, SMEW_NO_MACHINE);
+        if (machine->chart->scxml)
+            raise_nobody(machine, action);
+        else
+            smew__machine_fail(machine, SMEW_NO_MACHINE);
         return;
     }
     if (action->delay.delayed) {
@@ -262,11 +276,27 @@ static void run(struct smew_machine *machine, const struct smew__action *action)
     case SMEW__ACTION_STOP:
         smew__child_remove(machine, action->target);
         break;
+    case SMEW__ACTION_UNLESS:
+    case SMEW__ACTION_SKIP:
+        break;
     }
+}
+
+/* How many of the next actions a condition says to leave out. */
+static uint32_t skipped(struct smew_machine *machine, const struct smew__action *action)
+{
+    if (action->kind == SMEW__ACTION_SKIP ||
+        (action->kind == SMEW__ACTION_UNLESS && !smew__guard_holds(machine, action->guard)))
+        return action->skip;
+    return 0;
 }
 
 void smew__run_actions(struct smew_machine *machine, struct smew__run actions)
 {
-    for (uint32_t i = 0; i < actions.count && machine->failure == SMEW_OK; i++)
-        run(machine, &machine->chart->actions[actions.first + i]);
+    for (uint32_t i = 0; i < actions.count && machine->failure == SMEW_OK; i++) {
+        const struct smew__action *action = &machine->chart->actions[actions.first + i];
+
+        run(machine, action);
+        i += skipped(machine, action);
+    }
 }

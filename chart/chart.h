@@ -68,6 +68,7 @@ struct smew__state {
     const char *id;
     uint8_t kind;
     bool deep;        /* a history state: of leaves, not of children */
+    bool pseudo;      /* a history state: only an initial transition that is no plain child */
     bool implied;     /* a history state: its default is its parent's initial child */
     uint16_t parent;  /* SMEW__NO_STATE for the root */
     uint16_t end;     /* the first state behind its descendants */
@@ -76,12 +77,12 @@ struct smew__state {
     uint16_t slot;    /* a history state's place in a machine's memory */
     struct smew__run entry;
     struct smew__run exit;
-    struct smew__run initial_actions;
-    struct smew__run always;    /* transitions */
-    struct smew__run rows;      /* event rows, sorted by event */
-    struct smew__run defaults;  /* targets of a history state without memory */
-    struct smew__run histories; /* its history children, in `histories` */
-    struct smew__run invokes;   /* children that live while the state is active, in `invokes` */
+    struct smew__run initial_actions; /* a history state: of its default */
+    struct smew__run always;          /* transitions */
+    struct smew__run rows;            /* event rows, sorted by event */
+    struct smew__run defaults;        /* targets of a history state without memory */
+    struct smew__run histories;       /* its history children, in `histories` */
+    struct smew__run invokes; /* children that live while the state is active, in `invokes` */
     /* Compound and parallel: xstate.done.state.ID.  Final: its parent's, with this output. */
     const struct smew__message *done;
     const struct smew_value *output;
@@ -130,11 +131,14 @@ enum smew__action_kind {
     SMEW__ACTION_EMIT,
     SMEW__ACTION_SPAWN,
     SMEW__ACTION_STOP,
+    SMEW__ACTION_UNLESS, /* skips the next ones, unless its guard holds */
+    SMEW__ACTION_SKIP,   /* skips the next ones */
 };
 
 /* Who gets an event. */
 enum smew__to {
     SMEW__TO_SELF,
+    SMEW__TO_INTERNAL, /* itself, as if it were raised */
     SMEW__TO_PARENT,
     SMEW__TO_NAMED, /* a child of that id, else a machine on the bus */
     SMEW__TO_CHILD, /* only a child */
@@ -170,6 +174,8 @@ struct smew__action {
     const char *target;                  /* SEND: TO_NAMED's id; STOP: the child's */
     const char *send_id;                 /* RAISE, SEND, CANCEL: interned, or NULL */
     uint32_t invoke;                     /* SPAWN: place in `invokes` */
+    uint32_t guard;                      /* UNLESS */
+    uint32_t skip;                       /* UNLESS, SKIP: how many */
     struct smew__delay delay;
 };
 
@@ -218,6 +224,7 @@ struct smew_chart {
     bool overlapping;             /* targets exclude each other somewhere: then all of them */
     uint32_t iterations_max;      /* microsteps until an event must have come to rest */
     bool has_always;
+    bool scxml; /* W3C's reading where it differs from XState's */
 };
 
 /* The entry where an event's chain of candidates begins, or SMEW__NONE. */

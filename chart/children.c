@@ -311,7 +311,10 @@ static struct smew__message *report_message(const struct smew__child *child, boo
     size_t type_size;
 
     smew__buffer_init(&text);
-    smew__buffer_printf(&text, "xstate.%s.actor.%s", ok ? "done" : "error", child->id);
+    if (child->parent->chart->scxml)
+        smew__buffer_printf(&text, "%s%s", ok ? "done.invoke." : "error.platform.", child->id);
+    else
+        smew__buffer_printf(&text, "xstate.%s.actor.%s", ok ? "done" : "error", child->id);
     smew__buffer_append(&text, "", 1);
     type_size = text.size;
     if (value)

@@ -60,6 +60,24 @@ static void cover_targets(const struct smew_machine *machine, struct smew__run t
     }
 }
 
+/* W3C's: only a compound state, which the root counts as, can be a domain. */
+static uint32_t scxml_domain_of(const struct smew_machine *machine,
+                                const struct smew__transition *transition, struct smew__reach reach)
+{
+    const struct smew__state *states = machine->chart->states;
+    uint32_t source = transition->source;
+
+    if (!transition->reenter && states[source].kind == SMEW__COMPOUND && reach.first > source &&
+        reach.end < states[source].end)
+        return source;
+    cover(&reach, source);
+    uint32_t around = states[reach.first].parent;
+    while (around != SMEW__NO_STATE && around != 0 &&
+           (reach.end >= states[around].end || states[around].kind != SMEW__COMPOUND))
+        around = states[around].parent;
+    return around == SMEW__NO_STATE ? 0 : around;
+}
+
 /* The domain itself, or NO_STATE: everything, the root included. */
 static uint32_t domain_of(const struct smew_machine *machine,
                           const struct smew__transition *transition)
@@ -69,6 +87,8 @@ static uint32_t domain_of(const struct smew_machine *machine,
     struct smew__reach reach = {.first = UINT32_MAX, .end = 0};
 
     cover_targets(machine, transition->targets, &reach);
+    if (chart->scxml)
+        return scxml_domain_of(machine, transition, reach);
     if (!transition->reenter && reach.first >= source && reach.end < chart->states[source].end)
         return source;
     cover(&reach, source);
@@ -131,7 +151,7 @@ static void enter_regions(struct smew_machine *machine, uint32_t parallel, bool 
         if (state_of(machine, region)->kind == SMEW__HISTORY || is_entered_below(machine, region))
             continue;
         enter(machine, region);
-        if (initial_actions)
+        if (initial_actions || machine->chart->scxml)
             smew__set_add(machine->defaults, region);
         enter_below(machine, region);
     }
@@ -177,6 +197,7 @@ static void enter_history(struct smew_machine *machine, uint32_t history)
         enter_remembered(machine, history, set);
         return;
     }
+    smew__set_add(machine->defaults, history);
     for (uint32_t i = 0; i < state->defaults.count; i++) {
         uint32_t target = target_of(machine, state->defaults, i);
 

@@ -69,12 +69,19 @@ struct smew__loader {
     struct smew_error *error;
 };
 
+/* Runs a load: `read` fills the chart of a loader with a name, a text and an error (load_json.c).
+ */
+enum smew_status smew__load(struct smew__loader *loader, bool (*read)(struct smew__loader *loader),
+                            const struct smew_behavior *behavior, struct smew_chart **chart);
+
 /* ---- failing (load_json.c) ----------------------------------------------------------- */
 
 /* Refuses at the beginning of a value, or of its key: `NAME:LINE:COLUMN: SENTENCE`.  Always false.
  */
 bool smew__refuse(struct smew__loader *loader, enum smew_status status, struct smew__json where,
                   const char *format, ...) SMEW_PRINTF(4, 5);
+/* The same at a byte of the text, with SYNTAX. */
+bool smew__refuse_offset(struct smew__loader *loader, size_t offset, const char *sentence);
 bool smew__no_memory(struct smew__loader *loader); /* always false */
 /*
  * A name that no table of the behaviour has (what: "action"): refused with the nearest one, or
@@ -130,6 +137,9 @@ bool smew__delay_of_name(struct smew__loader *loader, struct smew__json where, c
 bool smew__delay_of_number(struct smew__loader *loader, struct smew__json where, double ms,
                            struct smew__delay *delay);
 
+/* A chart's or service's entry by its name, made when it is new (load_invoke.c). */
+bool smew__load_actor(struct smew__loader *loader, struct smew__json where, const char *name,
+                      uint32_t *number);
 /* A state's invokes; what follows from their ends, as rows of the state (load_invoke.c). */
 bool smew__load_invokes(struct smew__loader *loader, uint16_t state, struct smew__json json);
 bool smew__load_invoke_rows(struct smew__loader *loader, uint16_t state, struct smew__json json);
@@ -162,11 +172,15 @@ bool smew__load_target(struct smew__loader *loader, uint16_t state, struct smew_
                        uint16_t *target);
 /* "#id", "#id.child" or a path below `from`; NO_STATE where there is none. */
 uint16_t smew__find_state(struct smew__loader *loader, uint16_t from, const char *reference);
+/* The state with that id, which is taken as it is; NO_STATE where there is none. */
+uint16_t smew__state_of_id(struct smew__loader *loader, const char *id, size_t size);
 /* The targets of one transition: a string, an array of strings, or nothing. */
 bool smew__load_targets(struct smew__loader *loader, uint16_t state, struct smew__json json,
                         struct smew__run *targets);
 
 /* Makes a state known by its id and by its parent and key; refuses an id that is taken. */
 bool smew__register_state(struct smew__loader *loader, uint16_t state);
+/* Adds a target to those that a transition has from `first` on. */
+bool smew__push_target(struct smew__loader *loader, uint32_t first, uint16_t target);
 
 #endif

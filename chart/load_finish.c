@@ -124,7 +124,8 @@ static bool load_done(struct smew__loader *loader, uint32_t number)
     } else if (state->kind != SMEW__PARALLEL) {
         return true;
     }
-    (void)snprintf(name, sizeof name, "xstate.done.state.%s", reports->id);
+    (void)snprintf(name, sizeof name, "%sdone.state.%s", loader->chart->scxml ? "" : "xstate.",
+                   reports->id);
     if (!smew__load_message(loader, name, payload, &done))
         return false;
     smew__loader_state(loader, number)->done = done;
@@ -165,24 +166,35 @@ static bool check_history(struct smew__loader *loader, uint32_t number)
                         smew__loader_state(loader, number)->id);
 }
 
+static bool list_history(struct smew__loader *loader, uint32_t number)
+{
+    struct smew__state *it = smew__loader_state(loader, number);
+    uint16_t id = (uint16_t)number;
+
+    it->slot = (uint16_t)loader->chart->history_count++;
+    return smew__push(loader, &loader->histories, &id, sizeof id) &&
+           default_history(loader, number);
+}
+
+/* Those that only stand for an initial transition come behind the run: they remember nothing. */
 static bool list_histories(struct smew__loader *loader, uint32_t number)
 {
-    struct smew__state *state = smew__loader_state(loader, number);
+    struct smew__run run = {.first = SMEW__COUNT(loader->histories, uint16_t)};
+    uint32_t end = smew__loader_state(loader, number)->end;
 
-    state->histories.first = SMEW__COUNT(loader->histories, uint16_t);
-    for (uint32_t child = number + 1; child < state->end;
-         child = smew__loader_state(loader, child)->end) {
-        struct smew__state *it = smew__loader_state(loader, child);
-        uint16_t id = (uint16_t)child;
+    for (int pseudo = 0; pseudo < 2; pseudo++) {
+        for (uint32_t child = number + 1; child < end;
+             child = smew__loader_state(loader, child)->end) {
+            const struct smew__state *it = smew__loader_state(loader, child);
 
-        if (it->kind != SMEW__HISTORY)
-            continue;
-        it->slot = (uint16_t)loader->chart->history_count++;
-        state->histories.count++;
-        if (!smew__push(loader, &loader->histories, &id, sizeof id) ||
-            !default_history(loader, child))
-            return false;
+            if (it->kind != SMEW__HISTORY || it->pseudo != (pseudo == 1))
+                continue;
+            run.count += pseudo == 0;
+            if (!list_history(loader, child))
+                return false;
+        }
     }
+    smew__loader_state(loader, number)->histories = run;
     return true;
 }
 

@@ -65,14 +65,12 @@ static bool check_height(struct smew__loader *loader, struct smew__json where,
 }
 
 /* The chart's entry of that name, made when it is new. */
-static bool load_actor(struct smew__loader *loader, struct smew__json src, uint32_t *number)
+bool smew__load_actor(struct smew__loader *loader, struct smew__json src, const char *name,
+                      uint32_t *number)
 {
     struct smew__actor actor = {.chart = NULL};
     uint32_t count = SMEW__COUNT(loader->actors, struct smew__actor);
-    const char *name;
 
-    if (!smew__name_of(loader, src, "\"src\"", &name))
-        return false;
     for (*number = 0; *number < count; ++*number)
         if (strcmp(SMEW__AT(loader->actors, struct smew__actor, *number)->name, name) == 0)
             return true;
@@ -96,11 +94,13 @@ static bool load_invoke(struct smew__loader *loader, struct smew__json json, con
     struct smew__json own = smew__member(loader, json, "id");
     struct smew__json input = smew__member(loader, json, "input");
     struct smew__invoke invoke = {.id = NULL};
+    const char *name;
 
     if (!src.value)
         return smew__refuse(loader, SMEW_SYNTAX, json,
                             "\"src\" is missing: the name of a service or a machine");
-    if (!load_actor(loader, src, &invoke.actor) ||
+    if (!smew__name_of(loader, src, "\"src\"", &name) ||
+        !smew__load_actor(loader, src, name, &invoke.actor) ||
         (own.value && !smew__name_of(loader, own, "a child's id", &id)) ||
         (input.value && !smew__load_value(loader, input, 0, &invoke.input)))
         return false;

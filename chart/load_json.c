@@ -45,6 +45,11 @@ static bool refuse_at(struct smew__loader *loader, enum smew_status status, size
     return false;
 }
 
+bool smew__refuse_offset(struct smew__loader *loader, size_t offset, const char *sentence)
+{
+    return refuse_at(loader, SMEW_SYNTAX, offset, sentence);
+}
+
 static size_t offset_of(const struct smew__loader *loader, struct smew__json where)
 {
     const struct smew__mark *mark = &loader->marks.marks[where.mark];
@@ -246,17 +251,13 @@ static bool load_root(struct smew__loader *loader, const json_t *value)
            smew__load_finish(loader);
 }
 
-static bool load_text(struct smew__loader *loader)
+static bool read_json(struct smew__loader *loader)
 {
     json_error_t problem;
     size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL | JSON_DECODE_ANY;
-    json_t *value;
+    json_t *value = json_loadb(loader->text, loader->size, flags, &problem);
     bool loaded;
 
-    loader->chart = smew__chart_create();
-    if (!loader->chart)
-        return smew__no_memory(loader);
-    value = json_loadb(loader->text, loader->size, flags, &problem);
     if (!value)
         return refuse_syntax(loader, &problem);
     loaded = load_root(loader, value);
@@ -264,31 +265,50 @@ static bool load_text(struct smew__loader *loader)
     return loaded;
 }
 
+enum smew_status smew__load(struct smew__loader *loader, bool (*read)(struct smew__loader *loader),
+                            const struct smew_behavior *behavior, struct smew_chart **chart)
+{
+    struct smew_behavior known = SMEW_BEHAVIOR_INIT;
+
+    if (!loader->text || !chart || (behavior && behavior->size < sizeof behavior->size))
+        return smew__fail(loader->error, SMEW_INVALID, "a chart needs a text and a place to go");
+    if (loader->size > FILE_MAX_BYTES)
+        return smew__fail(loader->error, SMEW_TOO_BIG, "%.80s: a chart is at most 16 MiB",
+                          loader->name);
+    if (behavior) /* one of an older program is shorter */
+        memcpy(&known, behavior, behavior->size < sizeof known ? behavior->size : sizeof known);
+    loader->behavior = &known;
+    loader->chart = smew__chart_create();
+    bool loaded = loader->chart ? read(loader) : smew__no_memory(loader);
+    give_actors(loader);
+    if (loaded) {
+        *chart = loader->chart;
+        loader->chart = NULL;
+    }
+    loader_fini(loader);
+    return loader->status;
+}
+
 enum smew_status smew_chart_load_json(const char *text, size_t size_bytes, const char *name,
                                       const struct smew_behavior *behavior,
                                       struct smew_chart **chart, struct smew_error *error)
 {
-    struct smew_behavior known = SMEW_BEHAVIOR_INIT;
-    struct smew__loader loader = {.behavior = &known,
-                                  .name = name ? name : "chart",
-                                  .text = text,
-                                  .size = size_bytes,
-                                  .error = error};
+    struct smew__loader loader = {
+        .name = name ? name : "chart", .text = text, .size = size_bytes, .error = error};
 
-    if (!text || !chart || (behavior && behavior->size < sizeof behavior->size))
-        return smew__fail(error, SMEW_INVALID, "a chart needs a text and a place to go");
-    if (size_bytes > FILE_MAX_BYTES)
-        return smew__fail(error, SMEW_TOO_BIG, "%.80s: a chart is at most 16 MiB", loader.name);
-    if (behavior) /* one of an older program is shorter */
-        memcpy(&known, behavior, behavior->size < sizeof known ? behavior->size : sizeof known);
-    bool loaded = load_text(&loader);
-    give_actors(&loader);
-    if (loaded) {
-        *chart = loader.chart;
-        loader.chart = NULL;
-    }
-    loader_fini(&loader);
-    return loader.status;
+    return smew__load(&loader, read_json, behavior, chart);
+}
+
+/* The first character that is none tells: XML begins with "<", JSON never does. */
+static bool is_xml(const char *text, size_t size)
+{
+    size_t blank = 0;
+
+    if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+        blank = 3;
+    while (blank < size && strchr(" \t\r\n", text[blank]))
+        blank++;
+    return blank < size && text[blank] == '<';
 }
 
 enum smew_status smew_chart_load_file(const char *path, const struct smew_behavior *behavior,
@@ -303,7 +323,8 @@ enum smew_status smew_chart_load_file(const char *path, const struct smew_behavi
     status = smew__file_read(path, FILE_MAX_BYTES, &text, &size, error);
     if (status != SMEW_OK)
         return status;
-    status = smew_chart_load_json(text, size, path, behavior, chart, error);
+    status = is_xml(text, size) ? smew_chart_load_scxml(text, size, path, behavior, chart, error)
+                                : smew_chart_load_json(text, size, path, behavior, chart, error);
     smew__free(text);
     return status;
 }

@@ -121,6 +121,11 @@ uint16_t smew__find_state(struct smew__loader *loader, uint16_t from, const char
     return at;
 }
 
+uint16_t smew__state_of_id(struct smew__loader *loader, const char *id, size_t size)
+{
+    return value_state(smew__table_get(&loader->ids, id, size));
+}
+
 /* Guesses among the ids and the names where the target was looked for. */
 static bool refuse_target(struct smew__loader *loader, struct smew__json where, const char *target,
                           uint16_t state, uint16_t base)
@@ -189,13 +194,8 @@ static bool are_orthogonal(struct smew__loader *loader, uint16_t a, uint16_t b)
  * XState accepts targets that exclude each other and then has two active children of one state;
  * so does smew, which only has to know that there may be more active leaves than there should.
  */
-static bool add_target(struct smew__loader *loader, uint16_t state, struct smew__json json,
-                       uint32_t first)
+bool smew__push_target(struct smew__loader *loader, uint32_t first, uint16_t target)
 {
-    uint16_t target = SMEW__NO_STATE;
-
-    if (!smew__load_target(loader, state, json, &target))
-        return false;
     for (uint32_t i = first; i < SMEW__COUNT(loader->targets, uint16_t); i++) {
         uint16_t other = *SMEW__AT(loader->targets, uint16_t, i);
 
@@ -203,6 +203,15 @@ static bool add_target(struct smew__loader *loader, uint16_t state, struct smew_
             loader->chart->overlapping = true;
     }
     return smew__push(loader, &loader->targets, &target, sizeof target);
+}
+
+static bool add_target(struct smew__loader *loader, uint16_t state, struct smew__json json,
+                       uint32_t first)
+{
+    uint16_t target = SMEW__NO_STATE;
+
+    return smew__load_target(loader, state, json, &target) &&
+           smew__push_target(loader, first, target);
 }
 
 bool smew__load_targets(struct smew__loader *loader, uint16_t state, struct smew__json json,

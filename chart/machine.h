@@ -294,6 +294,8 @@ void smew__initial_entries(struct smew_machine *machine);
 /* Takes the selected transitions.  True: the machine is not what it was before. */
 bool smew__microstep(struct smew_machine *machine);
 void smew__microstep_initial(struct smew_machine *machine);
+/* The exit actions of everything that is active; it stays active, to be looked at. */
+void smew__exit_all(struct smew_machine *machine);
 
 /* ---- act.c --------------------------------------------------------------------------- */
 
@@ -302,8 +304,9 @@ void smew__run_actions(struct smew_machine *machine, struct smew__run actions);
 void smew__call_action(struct smew_machine *machine, const struct smew__action *action,
                        const struct smew_event *event);
 bool smew__guard_holds(struct smew_machine *machine, uint32_t guard);
-/* An internal event, which says to whom and why: a send was refused. */
-void smew__raise_refused(struct smew_machine *machine, const char *target, enum smew_status status);
+/* An internal event of that type, which says to whom and why: a send was refused. */
+void smew__raise_refused(struct smew_machine *machine, const char *type, const char *target,
+                         enum smew_status status);
 
 /* ---- effects.c ----------------------------------------------------------------------- */
 

@@ -76,7 +76,7 @@ static void run_to_rest(struct smew_machine *machine)
         if (look)
             smew__select_always(machine);
         if (machine->selected_count > 0) {
-            look = take_selected(machine);
+            look = take_selected(machine) || machine->chart->scxml;
             continue;
         }
         if (!smew__queue_take(&machine->internal, &next))
@@ -214,7 +214,7 @@ static void run_event(struct smew_machine *machine, struct smew__queued item)
 
     take_event(machine, item);
     handled = machine->selected_count > 0;
-    if (!handled && is_error_of_child(&item.message->event))
+    if (!handled && !machine->chart->scxml && is_error_of_child(&item.message->event))
         keep_error(machine, &item.message->event);
     else
         (void)take_selected(machine);
@@ -236,8 +236,24 @@ static bool take_waiting(struct smew_machine *machine, struct smew__queued *item
     return smew__queue_take(&machine->internal, item) || smew__queue_take(&machine->external, item);
 }
 
+/* W3C's: a machine that is cancelled leaves its states; XState's just stops. */
+static void leave_all(struct smew_machine *machine)
+{
+    static const struct smew__message cancel = {.event = {.type = "cancel", .payload = ""},
+                                                .event_id = SMEW__NONE};
+
+    machine->event = &cancel;
+    machine->processing = true;
+    smew__exit_all(machine);
+    smew__effects_do(machine);
+    machine->processing = false;
+    machine->event = NULL;
+}
+
 static void halt(struct smew_machine *machine)
 {
+    if (machine->chart->scxml)
+        leave_all(machine);
     for (uint32_t i = 0; i < machine->children.count; i++)
         smew__child_stop(machine->children.items[i]);
     machine->life = SMEW_LIFE_STOPPED;
@@ -298,7 +314,7 @@ static void deliver_outside(struct smew_machine *machine, const char *name,
     smew__message_free(message);
     if (status == SMEW_OK)
         return;
-    smew__raise_refused(machine, name, status);
+    smew__raise_refused(machine, "error.communication", name, status);
     if (machine->open && !machine->processing)
         smew__machine_process(machine);
 }
@@ -311,6 +327,10 @@ void smew__deliver(struct smew_machine *machine, const struct smew__target *targ
     switch (target->to) {
     case SMEW__TO_SELF:
         smew__relay(machine, message);
+        break;
+    case SMEW__TO_INTERNAL:
+        smew__machine_fail(machine,
+                           smew__queue_put(&machine->internal, message, message->event_id));
         break;
     case SMEW__TO_PARENT:
         smew__relay(machine->parent, message);

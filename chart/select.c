@@ -64,6 +64,8 @@ static uint32_t state_enabled(struct smew_machine *machine, uint32_t state)
 
             if (found != SMEW__NONE)
                 return found;
+            if (chart->scxml) /* the row holds what wider ones hold, in the document's order */
+                return SMEW__NONE;
         }
     }
     return SMEW__NONE;
@@ -124,14 +126,43 @@ static bool may_ask(const struct smew_machine *machine, uint32_t state, uint32_t
            !selected_inside(machine, state);
 }
 
+static bool is_selected(const struct smew_machine *machine, uint32_t transition)
+{
+    for (uint32_t i = 0; i < machine->selected_count; i++)
+        if (machine->selected[i] == transition)
+            return true;
+    return false;
+}
+
+/* W3C's: every leaf, in document order, asks itself and all its ancestors. */
+static void select_scxml(struct smew_machine *machine, bool always)
+{
+    const struct smew__state *states = machine->chart->states;
+    uint32_t leaf = next_leaf(machine, machine->active, 0);
+
+    for (; leaf != SMEW__SET_END; leaf = next_leaf(machine, machine->active, leaf + 1)) {
+        uint32_t found = SMEW__NONE;
+
+        for (uint32_t state = leaf; state != SMEW__NO_STATE && found == SMEW__NONE;
+             state = states[state].parent)
+            found = always ? first_enabled(machine, states[state].always)
+                           : state_enabled(machine, state);
+        if (found != SMEW__NONE && !is_selected(machine, found))
+            select_one(machine, found);
+    }
+}
+
 void smew__select_event(struct smew_machine *machine)
 {
-    const uint64_t *asked = asked_states(machine);
-    uint32_t leaf = next_leaf(machine, asked, 0);
-
     machine->selected_count = 0;
     if (machine->event_id == SMEW__NONE)
         return;
+    if (machine->chart->scxml) {
+        select_scxml(machine, false);
+        return;
+    }
+    const uint64_t *asked = asked_states(machine);
+    uint32_t leaf = next_leaf(machine, asked, 0);
     while (leaf != SMEW__SET_END) {
         uint32_t following = next_leaf(machine, asked, leaf + 1);
         uint32_t state = leaf;
@@ -149,14 +180,6 @@ void smew__select_event(struct smew_machine *machine)
     }
 }
 
-static bool is_selected(const struct smew_machine *machine, uint32_t transition)
-{
-    for (uint32_t i = 0; i < machine->selected_count; i++)
-        if (machine->selected[i] == transition)
-            return true;
-    return false;
-}
-
 void smew__select_always(struct smew_machine *machine)
 {
     const struct smew_chart *chart = machine->chart;
@@ -164,6 +187,10 @@ void smew__select_always(struct smew_machine *machine)
     machine->selected_count = 0;
     if (!chart->has_always)
         return;
+    if (chart->scxml) {
+        select_scxml(machine, true);
+        return;
+    }
     for (uint32_t i = 0; i < machine->line_count; i++) {
         uint32_t found = SMEW__NONE;
 

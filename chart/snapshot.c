@@ -233,6 +233,7 @@ static void write_target(struct smew__text *text, const struct smew__target *tar
 {
     switch (target->to) {
     case SMEW__TO_SELF:
+    case SMEW__TO_INTERNAL: /* never delayed */
         smew__text_string(text, "\"self\"");
         break;
     case SMEW__TO_PARENT:

@@ -87,6 +87,17 @@ static void enter_state(struct smew_machine *machine, const struct smew__state *
         smew__child_start_later(machine, machine->chart->invokes[state->invokes.first + i].id);
 }
 
+/* The actions of defaults that were taken for want of a memory. */
+static void run_history_defaults(struct smew_machine *machine, const struct smew__state *state)
+{
+    for (uint32_t i = 0; i < state->histories.count; i++) {
+        uint16_t history = machine->chart->histories[state->histories.first + i];
+
+        if (smew__set_has(machine->defaults, history))
+            smew__run_actions(machine, state_of(machine, history)->initial_actions);
+    }
+}
+
 static bool has_final_child(const struct smew_machine *machine, uint32_t compound)
 {
     uint32_t end = state_of(machine, compound)->end;
@@ -176,12 +187,13 @@ static void enter_states(struct smew_machine *machine)
         enter_state(machine, state);
         if (smew__set_has(machine->defaults, at))
             smew__run_actions(machine, state->initial_actions);
+        run_history_defaults(machine, state);
         if (state->kind == SMEW__FINAL)
             report_final(machine, at, waiting);
     }
 }
 
-static void finish(struct smew_machine *machine)
+void smew__exit_all(struct smew_machine *machine)
 {
     uint32_t at = smew__set_previous(machine->active, machine->chart->state_count);
 
@@ -220,7 +232,7 @@ bool smew__microstep(struct smew_machine *machine)
         smew__transition_entries(machine, selected(machine, i));
     enter_states(machine);
     if (machine->life == SMEW_LIFE_DONE)
-        finish(machine);
+        smew__exit_all(machine);
     return machine->modified ||
            !smew__set_equal(machine->exits, machine->entries, smew__words(machine));
 }
@@ -231,5 +243,5 @@ void smew__microstep_initial(struct smew_machine *machine)
     smew__initial_entries(machine);
     enter_states(machine);
     if (machine->life == SMEW_LIFE_DONE)
-        finish(machine);
+        smew__exit_all(machine);
 }

@@ -131,7 +131,18 @@ SMEW_API SMEW_MUST_USE enum smew_status smew_chart_load_json(const char *text, s
                                                              struct smew_chart **chart,
                                                              struct smew_error *error);
 
-/* The same from a file.  NOT_FOUND, PERMISSION, IO, TOO_BIG (16 MiB). */
+/*
+ * The same from W3C's SCXML, with its semantics.  The data model is `null`: conditions are made of
+ * In('id'), true, false, !, && and ||; what needs a script (data, assign, other expressions) is
+ * refused as UNSUPPORTED.  An invoke's `src` is a name of the behaviour.
+ */
+SMEW_API SMEW_MUST_USE enum smew_status smew_chart_load_scxml(const char *text, size_t size_bytes,
+                                                              const char *name,
+                                                              const struct smew_behavior *behavior,
+                                                              struct smew_chart **chart,
+                                                              struct smew_error *error);
+
+/* Either from a file; what begins with "<" is SCXML.  NOT_FOUND, PERMISSION, IO, TOO_BIG (16 MiB). */
 SMEW_API SMEW_MUST_USE enum smew_status smew_chart_load_file(const char *path,
                                                              const struct smew_behavior *behavior,
                                                              struct smew_chart **chart,

@@ -149,10 +149,9 @@ struct smew_chart *kit_load(const char *text)
     return chart;
 }
 
-struct smew_machine *kit_start(const char *text, struct kit_log *log)
+static struct smew_machine *start(struct smew_chart *chart, struct kit_log *log)
 {
     struct smew_machine_host host = kit_host(log);
-    struct smew_chart *chart = kit_load(text);
     struct smew_machine *machine;
 
     log->text[0] = '\0';
@@ -160,6 +159,11 @@ struct smew_machine *kit_start(const char *text, struct kit_log *log)
     smew_chart_unref(chart); /* the machine holds it */
     assert_int_equal(smew_machine_start(machine, 0, NULL), SMEW_OK);
     return machine;
+}
+
+struct smew_machine *kit_start(const char *text, struct kit_log *log)
+{
+    return start(kit_load(text), log);
 }
 
 void kit_stop(struct smew_machine *machine)
@@ -196,10 +200,10 @@ static void look(const struct kit_scenario *scenario, size_t i, const struct sme
     log->text[0] = '\0';
 }
 
-static void run_one(const struct kit_scenario *scenario)
+void kit_run_loaded(const struct kit_scenario *scenario, struct smew_chart *chart)
 {
     struct kit_log log;
-    struct smew_machine *machine = kit_start(scenario->chart, &log);
+    struct smew_machine *machine = start(chart, &log);
     uint64_t now_ns = 0;
 
     look(scenario, 0, machine, &log);
@@ -224,5 +228,5 @@ static void run_one(const struct kit_scenario *scenario)
 void kit_run(const struct kit_scenario *scenarios, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        run_one(&scenarios[i]);
+        kit_run_loaded(&scenarios[i], kit_load(scenarios[i].chart));
 }

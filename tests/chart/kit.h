@@ -48,5 +48,7 @@ struct kit_scenario {
 
 /* Runs all of them; a failure names scenario and step. */
 void kit_run(const struct kit_scenario *scenarios, size_t count);
+/* One of them with a chart that is loaded already, and let go of here. */
+void kit_run_loaded(const struct kit_scenario *scenario, struct smew_chart *chart);
 
 #endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SMEW_CHART_LOAD_SCXML_H
+#define SMEW_CHART_LOAD_SCXML_H
+
+/*
+ * Loading a chart from SCXML, shared by the loader's files:
+ *
+ *     xml.c                   the text as a tree of elements
+ *     load_scxml.c            states, transitions, what is initial
+ *     load_scxml_content.c    what entry, exit and transitions do
+ *     load_scxml_cond.c       conditions
+ *
+ * They fill the same growing arrays as the JSON loader, and fail in the same way (chart/load.h).
+ * An element is also a place in the text: its mark has its number.
+ */
+
+#include <string.h>
+
+#include "chart/load.h"
+#include "chart/xml.h"
+
+static inline struct smew__json smew__place(const struct smew__element *element)
+{
+    return (struct smew__json){.mark = element->number};
+}
+
+static inline bool smew__is(const struct smew__element *element, const char *name)
+{
+    return strcmp(element->name, name) == 0;
+}
+
+/* Refuses what only a script could do.  Always false. */
+bool smew__refuse_script(struct smew__loader *loader, const struct smew__element *element);
+
+/* Appends what an element's children do; the run is that of all of them. */
+bool smew__scxml_block(struct smew__loader *loader, const struct smew__element *element,
+                       struct smew__run *run);
+/* The condition of an element, or SMEW__NONE. */
+bool smew__scxml_cond(struct smew__loader *loader, const struct smew__element *element,
+                      uint32_t *guard);
+
+#endif
