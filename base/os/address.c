@@ -181,6 +181,21 @@ enum smew_status smew__address_listen(const char *path, int type, int backlog, i
     return status;
 }
 
+enum smew_status smew__address_reap(const char *path, int type)
+{
+    struct sockaddr_un address;
+    enum smew_status status = make_address(path, &address, NULL);
+    int folder_fd = -1;
+
+    if (status == SMEW_OK)
+        status = lock_folder(path, &folder_fd);
+    if (status != SMEW_OK)
+        return status;
+    status = remove_dead(&address, type, NULL);
+    unlock_folder(&folder_fd);
+    return status;
+}
+
 enum smew_status smew__address_connect(const char *path, int type, int *fd,
                                        struct smew_error *error)
 {

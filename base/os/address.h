@@ -23,6 +23,11 @@ enum smew_status smew__address_listen(const char *path, int type, int backlog, i
  */
 enum smew_status smew__address_connect(const char *path, int type, int *fd,
                                        struct smew_error *error);
+/*
+ * Removes the socket that a crash left at the path.  OK: it is gone now; EXISTS: somebody listens
+ * there, or it is no socket.
+ */
+enum smew_status smew__address_reap(const char *path, int type);
 /* Two that are connected and have no path. */
 enum smew_status smew__address_pair(int type, int fds[2]);
 

@@ -40,6 +40,11 @@ enum smew_status smew__packet_listen(const char *path, int backlog, int *fd,
     return smew__address_listen(path, SOCK_SEQPACKET, backlog, fd, error);
 }
 
+enum smew_status smew__packet_reap(const char *path)
+{
+    return smew__address_reap(path, SOCK_SEQPACKET);
+}
+
 enum smew_status smew__packet_connect(const char *path, int *fd, struct smew_error *error)
 {
     return smew__address_connect(path, SOCK_SEQPACKET, fd, error);

@@ -17,6 +17,7 @@ enum { SMEW__PACKET_FDS_MAX = 4 };
 
 enum smew_status smew__packet_listen(const char *path, int backlog, int *fd,
                                      struct smew_error *error);
+enum smew_status smew__packet_reap(const char *path); /* as smew__address_reap */
 enum smew_status smew__packet_connect(const char *path, int *fd, struct smew_error *error);
 enum smew_status smew__packet_pair(int fds[2]);
 

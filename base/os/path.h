@@ -14,6 +14,9 @@
 
 enum { SMEW_PATH_MAX = 512 };
 
+/* What is in the runtime directory beside one folder for each scheme: channels by name. */
+#define SMEW__CHANNELS_FOLDER ".channels"
+
 /*
  * `given`, else $SMEW_RUNTIME_DIR, else $XDG_RUNTIME_DIR/smew, else /run/smew for root, else
  * NOT_FOUND with a sentence that says what to set.

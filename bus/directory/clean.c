@@ -4,7 +4,8 @@
  *
  * Happy path: for each RUNTIME/SCHEME/NAME, become a member like a node without a slot, remove
  * the files of slots that nobody has locked, and leave; who leaves last removes everything.  So
- * cleaning is safe at any time, and nothing of a living node is touched.
+ * cleaning is safe at any time, and nothing of a living node is touched.  In the folder of channels
+ * by name, the sockets at which nobody listens any more are removed.
  *
  * Failure modes: a bus of another version that is in use, or one that is being removed by somebody
  * else, counts as in use; one that cannot be looked at for another reason is skipped, and the
@@ -13,10 +14,12 @@
 #include "bus/directory/directory.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/os/fd.h"
 #include "base/os/lock.h"
+#include "base/os/packet.h"
 #include "base/status.h"
 #include "bus/directory/folder.h"
 
@@ -80,10 +83,23 @@ static bool clean_bus(const char *name, void *user)
     return true;
 }
 
+/* The socket of a channel by name. */
+static bool clean_channel(const char *name, void *user)
+{
+    struct cleaning *cleaning = user;
+    char path[SMEW_PATH_MAX];
+
+    if (join(cleaning, name, path) && smew__packet_reap(path) == SMEW_OK)
+        cleaning->counts.reaped++;
+    return true;
+}
+
 static bool clean_scheme(const char *name, void *user)
 {
     struct cleaning *cleaning = user;
     struct cleaning inside = {.error = cleaning->error, .status = cleaning->status};
+    bool (*clean)(const char *, void *) =
+        strcmp(name, SMEW__CHANNELS_FOLDER) == 0 ? clean_channel : clean_bus;
     struct smew_error error;
     enum smew_status status;
     int fd;
@@ -98,7 +114,7 @@ static bool clean_scheme(const char *name, void *user)
         return true;
     }
     inside.counts = cleaning->counts;
-    status = smew__folder_each(fd, clean_bus, &inside);
+    status = smew__folder_each(fd, clean, &inside);
     smew__fd_close(&fd);
     (void)smew__folder_remove(inside.path);
     cleaning->counts = inside.counts;

@@ -128,6 +128,21 @@ SMEW_API const struct smew_transport_ops *smew_transport_find(const char *scheme
 SMEW_API SMEW_MUST_USE enum smew_status smew_channel_pair(struct smew_channel *ends[2],
                                                           struct smew_error *error);
 
+/*
+ * A channel in shared memory that another process finds by its name (1 to 64 of A-Z a-z 0-9 . _ -,
+ * not beginning with a dot): one side creates, the other attaches, both in the same runtime
+ * directory, and each can send 256 KiB before the other reads.  Any thread.
+ *
+ * create: a channel at once; until somebody attaches, sending and receiving wait.  The name is
+ * there until somebody has attached and this side has noticed, with its next call, or until it
+ * closes: a channel has two ends.  INVALID, EXISTS, NO_MEMORY, NO_FDS, PATH_TOO_LONG, PERMISSION.
+ * attach: NOT_FOUND where there is nothing, and otherwise as create.
+ */
+SMEW_API SMEW_MUST_USE enum smew_status
+smew_channel_create(const char *name, struct smew_channel **channel, struct smew_error *error);
+SMEW_API SMEW_MUST_USE enum smew_status
+smew_channel_attach(const char *name, struct smew_channel **channel, struct smew_error *error);
+
 /* Sends one frame, waiting for room: OK, TIMEOUT (nothing sent), TOO_BIG, RESET. */
 SMEW_API SMEW_MUST_USE enum smew_status
 smew_channel_send(struct smew_channel *channel, const void *data, size_t size, uint32_t timeout_ms);

@@ -2,10 +2,14 @@
 /* Cleaning: removes what a crash left, and nothing of the living. */
 #include "tests/directory/kit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/os/packet.h"
+#include "base/os/path.h"
 
 static void spoil_version(void)
 {
@@ -76,6 +80,37 @@ static void cleaning_spares_the_living(void **state)
     smew__directory_close(a);
 }
 
+/* A socket in the folder of channels by name, with somebody who listens at it. */
+static int listen_at(const char *name)
+{
+    char path[256];
+    int fd = -1;
+
+    (void)snprintf(path, sizeof path, "%s/%s/%s", support_runtime_dir(), SMEW__CHANNELS_FOLDER,
+                   name);
+    assert_int_equal(smew__packet_listen(path, 1, &fd, NULL), SMEW_OK);
+    return fd;
+}
+
+static void cleaning_removes_dead_channels(void **state)
+{
+    char folder[256];
+    int dead;
+    int living;
+
+    (void)state;
+    (void)snprintf(folder, sizeof folder, "%s/%s", support_runtime_dir(), SMEW__CHANNELS_FOLDER);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    living = listen_at("living.sock");
+    dead = listen_at("dead.sock");
+    (void)close(dead);
+    expect_counts(clean(), 0, 1, 0);
+    expect_counts(clean(), 0, 0, 0);
+    (void)close(living);
+    expect_counts(clean(), 0, 1, 0);
+    assert_true(support_runtime_dir_empty());
+}
+
 static void cleaning_leaves_another_version_alone(void **state)
 {
     pid_t none;
@@ -111,6 +146,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SUPPORT_TEST(cleaning_removes_what_a_crash_left),
         SUPPORT_TEST(cleaning_spares_the_living),
+        SUPPORT_TEST(cleaning_removes_dead_channels),
         SUPPORT_TEST(cleaning_leaves_another_version_alone),
         SUPPORT_TEST(cleaning_reports_what_it_may_not_touch),
     };

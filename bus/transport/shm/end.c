@@ -26,6 +26,11 @@ bool smew__shm_ours(const struct smew__shm_end *end)
     return smew__token_is_ours(end->token);
 }
 
+bool smew__shm_is_over(const struct smew__shm_end *end)
+{
+    return end->gone || end->receiving != SMEW_OK;
+}
+
 void smew__shm_stop_sending(struct smew__shm_end *end)
 {
     end->sending = SMEW_RESET;
@@ -48,7 +53,9 @@ void smew__shm_stop(struct smew__shm_end *end, enum smew_status status)
  */
 static bool has_work(const struct smew__shm_end *end)
 {
-    if (end->held || end->taken || end->rung || end->asked_count > 0 || end->answer_count > 0)
+    if (end->held || end->taken || end->rung)
+        return true;
+    if (end->has_bus && (end->asked_count > 0 || end->answer_count > 0))
         return true;
     return smew__shm_owes(end) || end->wish == SMEW__SHM_SOCKET || smew__shm_wish_fulfilled(end);
 }

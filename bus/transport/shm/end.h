@@ -22,6 +22,7 @@
  *     send.c     frames out
  *     receive.c  frames in
  *     lanes.c    lanes for the bus (lanes.h)
+ *     named.c    channels by name
  *     shm.c      the scheme
  *
  * Waiting.  `in` is armed from the start, and again when a bell was heard; the other end rings once
@@ -116,6 +117,7 @@ struct smew__shm_end {
 
     /* Lanes for the bus. */
     bool gives_lanes;
+    bool has_bus;                                        /* somebody looks after lanes */
     struct smew__shm_datagram asked[SMEW__SHM_ASKS_MAX]; /* by the other; a ring */
     size_t asked_first;
     size_t asked_count;
@@ -147,6 +149,9 @@ enum smew_status smew__shm_end_create(uint32_t frame_max, struct smew_channel **
 enum smew_status smew__shm_end_start(struct smew_channel *channel, int fd);
 
 /* ---- end.c ---- */
+
+/* Nothing more will come: it stopped, or the other end is gone. */
+bool smew__shm_is_over(const struct smew__shm_end *end);
 
 /* Final: what was received stays what it was, and nothing is sent any more. */
 void smew__shm_stop(struct smew__shm_end *end, enum smew_status status);

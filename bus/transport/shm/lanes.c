@@ -154,6 +154,7 @@ enum smew_status smew__channel_take_grant(struct smew_channel *channel,
 
     if (!smew__shm_ours(end))
         return SMEW_FORKED;
+    end->has_bus = true;
     status = end->answer_count > 0 ? SMEW_OK : smew__shm_hear(end);
     if (end->receiving != SMEW_OK)
         return end->receiving;
@@ -180,6 +181,7 @@ enum smew_status smew__channel_next_ask(struct smew_channel *channel, struct sme
 
     if (!smew__shm_ours(end))
         return SMEW_FORKED;
+    end->has_bus = true;
     status = end->asked_count > 0 ? SMEW_OK : smew__shm_hear(end);
     if (end->receiving != SMEW_OK)
         return end->receiving;

@@ -358,6 +358,23 @@ static void test_death_is_told(void **state)
 }
 
 /* One path, whatever the type: the living keeps it, the dead gives it up. */
+static void test_what_a_crash_left_is_reaped(void **state)
+{
+    struct smew_error error;
+    int fd = -1;
+
+    (void)state;
+    assert_int_equal(smew__packet_reap(socket_path()), SMEW_OK); /* nothing there */
+    assert_int_equal(smew__packet_listen(socket_path(), 1, &fd, &error), SMEW_OK);
+    assert_int_equal(smew__packet_reap(socket_path()), SMEW_EXISTS);
+    assert_int_equal(access(socket_path(), F_OK), 0);
+    smew__fd_close(&fd);
+    assert_int_equal(smew__packet_reap(socket_path()), SMEW_OK);
+    assert_int_equal(access(socket_path(), F_OK), -1);
+    assert_int_equal(smew__packet_reap(support_runtime_dir()), SMEW_EXISTS);
+    assert_int_equal(smew__packet_reap("/no/such/folder/socket"), SMEW_NOT_FOUND);
+}
+
 static void test_paths_are_shared_with_streams(void **state)
 {
     struct smew_error error;
@@ -431,6 +448,7 @@ int main(void)
         SUPPORT_TEST(test_too_many_on_their_way),
         SUPPORT_TEST(test_full_big_and_gone),
         SUPPORT_TEST(test_death_is_told),
+        SUPPORT_TEST(test_what_a_crash_left_is_reaped),
         SUPPORT_TEST(test_paths_are_shared_with_streams),
         SUPPORT_TEST(test_every_call_may_fail),
     };
