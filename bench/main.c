@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/load.h"
 #include "bench/report.h"
 #include "bench/schedule.h"
 #include "bench/scratch.h"
@@ -189,6 +190,8 @@ static void list(const struct bench_row *rows, size_t count)
 static int measure(struct settings *settings, struct bench_row *rows, size_t count)
 {
     char directory[BENCH_SCRATCH_SIZE];
+    struct bench_load load;
+    double others;
     bool fine = true;
 
     if (!bench_scratch_make(directory)) {
@@ -196,12 +199,14 @@ static int measure(struct settings *settings, struct bench_row *rows, size_t cou
         return 1;
     }
     settings->plan.directory = directory;
+    bench_load_begin(&load);
     bench_schedule(&settings->plan, rows, count);
+    others = bench_load_others(&load);
     bench_scratch_remove(directory);
     if (settings->json)
-        fine = bench_report_json(stdout, rows, count);
+        fine = bench_report_json(stdout, rows, count, others);
     else
-        bench_report_text(stdout, rows, count);
+        bench_report_text(stdout, rows, count, others);
     return fine && !atomic_load_explicit(&stop, memory_order_relaxed) ? 0 : 1;
 }
 

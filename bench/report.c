@@ -7,6 +7,9 @@
 
 #include <string.h>
 
+/* Of the processors; what a computer does by itself. */
+static const double quiet_below = 0.03;
+
 enum { CELL_SIZE = 64, NAME_WIDTH = 44, RATIO_WIDTH = 27, FIGURE_WIDTH = 9 };
 
 /* Three digits and a unit. */
@@ -80,7 +83,7 @@ static void print_row(FILE *out, const struct bench_row *row)
     (void)fputc('\n', out);
 }
 
-void bench_report_text(FILE *out, const struct bench_row *rows, size_t count)
+void bench_report_text(FILE *out, const struct bench_row *rows, size_t count, double others)
 {
     size_t verdicts[BENCH_GOAL + 1] = {0};
 
@@ -95,4 +98,9 @@ void bench_report_text(FILE *out, const struct bench_row *rows, size_t count)
                   "\n%zu reach the goal, %zu the floor; %zu are below it, %zu without sample\n",
                   verdicts[BENCH_GOAL], verdicts[BENCH_FLOOR], verdicts[BENCH_BELOW],
                   verdicts[BENCH_NOTHING]);
+    if (others > quiet_below)
+        (void)fprintf(out,
+                      "others had %.0f %% of the processors meanwhile: measure again when it is "
+                      "quiet\n",
+                      others * 100);
 }

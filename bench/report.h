@@ -8,15 +8,17 @@
 
 #include "bench/row.h"
 
-/* Whatever was asked of a row says its verdict; of the others only the figures are printed. */
-void bench_report_text(FILE *out, const struct bench_row *rows, size_t count);
+/*
+ * Whatever was asked of a row says its verdict; of the others only the figures are printed.
+ * `others`: the share of the processors that other programs had meanwhile (load.h).
+ */
+void bench_report_text(FILE *out, const struct bench_row *rows, size_t count, double others);
 
 /*
  * {
  *   "version": "0.1.0",
- *   "machine": {"processor": …, "kernel": …, "cores": 2, "load": 0.1, "build": "RelWithDebInfo"},
- *   "rows": [{
- *     "name": …, "verdict": "goal"|"floor"|"below"|"figure"|"none",
+ *   "machine": {"processor": …, "kernel": …, "cores": 2, "others": 0.01, "build":
+ * "RelWithDebInfo"}, "rows": [{ "name": …, "verdict": "goal"|"floor"|"below"|"figure"|"none",
  *     "floor": …, "goal": …, "far_floor": …, "better": "higher"|"lower",
  *     "subject": {"peer": …, "size": 64, "producers": 1, "placement": …, "wait": …, "trip": false,
  *                 "ring_bytes": …, "in_place": false, "metric": …, "count": …,
@@ -29,6 +31,6 @@ void bench_report_text(FILE *out, const struct bench_row *rows, size_t count);
  * }
  * near, far and same are ratios, subject by opponent.  False without memory or when out is broken.
  */
-bool bench_report_json(FILE *out, const struct bench_row *rows, size_t count);
+bool bench_report_json(FILE *out, const struct bench_row *rows, size_t count, double others);
 
 #endif

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -38,17 +37,15 @@ static void processor_name(char name[128])
         (void)fclose(file);
 }
 
-static json_t *machine(void)
+static json_t *machine(double others)
 {
     struct utsname system = {0};
-    double load = 0;
     char name[128];
 
     processor_name(name);
     (void)uname(&system);
-    (void)getloadavg(&load, 1);
     return json_pack("{s:s, s:s, s:i, s:f, s:s}", "processor", name, "kernel", system.release,
-                     "cores", (int)sysconf(_SC_NPROCESSORS_ONLN), "load", load, "build",
+                     "cores", (int)sysconf(_SC_NPROCESSORS_ONLN), "others", others, "build",
                      BENCH_BUILD_TYPE);
 }
 
@@ -108,7 +105,7 @@ static json_t *row_json(const struct bench_row *row)
                      row->error[0] != 0 ? row->error : NULL);
 }
 
-bool bench_report_json(FILE *out, const struct bench_row *rows, size_t count)
+bool bench_report_json(FILE *out, const struct bench_row *rows, size_t count, double others)
 {
     json_t *array = json_array();
     json_t *report;
@@ -116,8 +113,8 @@ bool bench_report_json(FILE *out, const struct bench_row *rows, size_t count)
 
     for (size_t i = 0; i < count; i++)
         (void)json_array_append_new(array, row_json(&rows[i]));
-    report = json_pack("{s:s, s:o, s:o}", "version", smew_version(), "machine", machine(), "rows",
-                       array);
+    report = json_pack("{s:s, s:o, s:o}", "version", smew_version(), "machine", machine(others),
+                       "rows", array);
     fine = report != NULL && json_dumpf(report, out, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) == 0;
     (void)fputc('\n', out);
     json_decref(report);

@@ -139,10 +139,12 @@ static size_t check_report(const char *arguments)
     const json_t *rows = json_object_get(report, "rows");
     const size_t count = json_array_size(rows);
     const char *version, *processor;
+    double others;
 
-    assert_int_equal(json_unpack(report, "{s:s, s:{s:s}}", "version", &version, "machine",
-                                 "processor", &processor),
+    assert_int_equal(json_unpack(report, "{s:s, s:{s:s, s:F}}", "version", &version, "machine",
+                                 "processor", &processor, "others", &others),
                      0);
+    assert_true(others >= 0 && others <= 1);
     for (size_t i = 0; i < count; i++)
         check_row(json_array_get(rows, i));
     json_decref(report);
