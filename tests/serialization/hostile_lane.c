@@ -144,6 +144,15 @@ static void test_said_twice(void **state)
     expect(&forgery, SMEW_OK);
     *(uint8_t *)memchr(forgery.body, '8', sizeof forgery.body) = '7';
     expect(&forgery, SMEW_CORRUPT);
+    /* The same where the extension has the same size with it and without. */
+    begin(&forgery, "event");
+    forgery.numbers.source = forgery.numbers.target = 0;
+    forgery.envelope.target = KIT_TEXT("valve-03");
+    forgery.envelope.source = KIT_TEXT("@3.18");
+    write_it(&forgery);
+    expect(&forgery, SMEW_OK);
+    *(uint8_t *)memchr(forgery.body, '8', sizeof forgery.body) = '7';
+    expect(&forgery, SMEW_CORRUPT);
 }
 
 /* Nothing is left to say, and yet there is an extension. */

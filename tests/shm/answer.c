@@ -461,6 +461,10 @@ static void test_impossible_answers(void **state)
         atomic_store(&lane.memory.cursors->specials, 1);
         expect_broken(&lane);
     }
+    open_with_past(&lane); /* one that is none among those that count */
+    smew__lane_reader_complete(&lane.reader, SENT - 1, SMEW_REJECTED);
+    atomic_store(smew__ring_answer(&lane.memory, SENT - 2), (uint64_t)(SENT - 2) << 8 | 99);
+    expect_broken(&lane);
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         open_with_past(&lane);
         atomic_store(smew__ring_answer(&lane.memory, SENT - LEFT),

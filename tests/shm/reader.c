@@ -271,33 +271,68 @@ static void test_impossible_size(void **state)
     lane_close(&lane);
 }
 
-/* Records in a payload, of numbers that may come: those that would not fit there are not found. */
+/*
+ * Five records of ten lines, and a forgery in one of their payloads; the headers of all from the
+ * second up to there are wrong, so that it is what a search meets first.
+ */
+enum { FORGED_AMONG = 5, FORGED_LINES = 10, LINE = SMEW__RECORD_ALIGNMENT };
+
+struct forgery {
+    uint64_t number;
+    unsigned line; /* of the lane */
+    uint32_t payload_size;
+    uint64_t word; /* its commit word is another one by this */
+};
+
+/* What a reader can know of it: would as many records as it says have room on both sides of it? */
+static bool could_be(const struct forgery *forgery)
+{
+    const uint64_t end = FORGED_AMONG * FORGED_LINES;
+    uint64_t size = 1 + (forgery->payload_size + LINE - 1) / LINE;
+
+    return forgery->word == 0 && forgery->number > 1 && forgery->number < FORGED_AMONG &&
+           forgery->line - FORGED_LINES >= forgery->number - 1 &&
+           end - forgery->line >= FORGED_AMONG - forgery->number && end - forgery->line >= size;
+}
+
+static void check_forgery(const struct forgery *forgery)
+{
+    struct smew__record_header header = {.kind = SMEW_KIND_EVENT,
+                                         .payload_size = forgery->payload_size};
+    uint64_t around = forgery->line / FORGED_LINES; /* the record that it is in */
+    struct smew__lane_record record;
+    struct lane lane;
+
+    lane_open(&lane, RING, WINDOW);
+    lane_put_many(&lane, FORGED_AMONG, (FORGED_LINES - 1) * LINE);
+    header.commit = smew__record_commit(forgery->number, lane.memory.salt) ^ forgery->word;
+    header.header_crc = smew__record_header_crc(&header);
+    memcpy(smew__ring_at(&lane.memory, forgery->line * LINE), &header, HEADER);
+    for (uint64_t number = 1; number <= around; number++)
+        smew__ring_at(&lane.memory, number * FORGED_LINES * LINE)[9] ^= 1;
+    (void)lane_expect(&lane, true);
+    if (could_be(forgery)) { /* its producer fools itself, and nobody else */
+        expect_loss(&lane, 1, forgery->number - 1);
+        assert_int_equal(smew__lane_reader_next(&lane.reader, &record), SMEW_OK);
+        assert_true(record.number == forgery->number);
+    } else {
+        expect_loss(&lane, 1, around);
+        assert_int_equal(lane_drain(&lane), FORGED_AMONG - 1 - around);
+    }
+    lane_close(&lane);
+}
+
 static void test_forged_records(void **state)
 {
-    static const uint64_t numbers[] = {0, 1, 2, 3, 4, 5, 6, WINDOW, WINDOW + 1, UINT64_MAX};
+    static const uint64_t numbers[] = {0, 1, 2, 3, 4, 5, 6, 10, WINDOW, WINDOW + 1, UINT64_MAX};
+    static const uint32_t sizes[] = {0, 1, 200, 1000};
+    static const uint64_t words[] = {0, UINT64_C(1) << 63, UINT64_C(1) << 60};
 
     (void)state;
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        struct smew__record_header header = {.kind = SMEW_KIND_EVENT};
-        struct lane lane;
-
-        open_with(&lane, 4);
-        header.commit = smew__record_commit(numbers[i], lane.memory.salt);
-        header.header_crc = smew__record_header_crc(&header);
-        memcpy(at(&lane, 1, HEADER), &header, HEADER);
-        *at(&lane, 1, 9) ^= 1;
-        (void)lane_expect(&lane, true);
-        if (numbers[i] == 2) { /* could be: its producer fools itself, and is found out */
-            struct smew__lane_record record;
-
-            expect_loss(&lane, 1, 1);
-            assert_int_equal(lane_take(&lane, &record), SMEW_OK);
-        } else {
-            expect_loss(&lane, 1, 1);
-            assert_int_equal(lane_drain(&lane), 2);
-        }
-        lane_close(&lane);
-    }
+    for (size_t n = 0; n < sizeof numbers / sizeof *numbers; n++)
+        for (unsigned line = FORGED_LINES + 1; line < FORGED_AMONG * FORGED_LINES; line++)
+            for (size_t i = 0; i < 12 && line % FORGED_LINES != 0; i++)
+                check_forgery(&(struct forgery){numbers[n], line, sizes[i % 4], words[i / 4]});
 }
 
 static void test_damage_that_keeps_coming(void **state)
