@@ -3,6 +3,9 @@
  * The nodes of this process, known to each other for one question: would a thread that waits for a
  * machine's handler wait for itself?  It would where the machine is handled by smew_bus_poll()
  * on a node that this very thread polls.  Lock order: the list's lock, then one node's.
+ *
+ * A child after fork() has its parent's nodes in its memory, with locks that threads held which it
+ * does not have: its list begins empty, and it touches none of them.
  */
 
 #include <pthread.h>
@@ -17,8 +20,22 @@
 static struct smew__mutex list_lock = {PTHREAD_MUTEX_INITIALIZER};
 static struct smew__list nodes = {&nodes, &nodes};
 
+static void after_fork_in_child(void)
+{
+    list_lock = (struct smew__mutex){PTHREAD_MUTEX_INITIALIZER};
+    smew__list_init(&nodes);
+}
+
+static void watch_forks(void)
+{
+    (void)pthread_atfork(NULL, NULL, after_fork_in_child);
+}
+
 void smew__sibling_add(struct smew_bus *bus)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    (void)pthread_once(&once, watch_forks);
     smew__mutex_lock(&list_lock);
     smew__list_append(&nodes, &bus->siblings);
     smew__mutex_unlock(&list_lock);
@@ -38,7 +55,7 @@ void smew__sibling_visit(struct smew_bus *bus, uint64_t incarnation,
     SMEW_LIST_EACH (link, &nodes) {
         /* Another node may have been given a closed one's memory. */
         if (SMEW_CONTAINER(link, struct smew_bus, siblings) != bus ||
-            bus->incarnation != incarnation)
+            bus->incarnation != incarnation || !smew__bus_ours(bus))
             continue;
         smew__bus_lock(bus);
         visit(bus, argument);
