@@ -69,7 +69,7 @@ enum smew_status smew__lane_begin(struct smew__lane_writer *writer,
  */
 uint64_t smew__lane_finish(struct smew__lane_writer *writer,
                            const struct smew__lane_meaning *meaning,
-                           const struct smew__envelope *envelope,
+                           const struct smew__envelope *stated,
                            const struct smew__lane_draft *draft);
 
 /* A record was answered CORRUPT: what it was to define is not known. */
