@@ -99,13 +99,16 @@ struct smew_bus_options {
     uint32_t suspect_ms;     /* silence after which a node is suspect; default 1000 */
     uint32_t payload_max;    /* bytes; default 1 MiB, at most 8 MiB */
     uint32_t publish_queue;  /* published messages a slow subscriber may be behind; 4096 */
-    uint32_t lane_bytes; /* shared memory: the ring that each sending thread asks of a receiver, 4
-                            KiB to 16 MiB; default 64 KiB */
-    uint64_t lanes_max_bytes;  /* shared memory that this node gives to others; default 64 MiB */
-    uint32_t in_place_bytes;   /* shared memory: payloads from this size on are handed to handlers
-                                  where   they lie, without a copy.  Whoever sends them can change them
-                                  meanwhile: for buses whose programs trust each other.  Default 0:
-                                  never; every payload is a private copy */
+    /* Shared memory: the ring that each sending thread asks of a receiver, 4 KiB to 16 MiB; default
+       64 KiB. */
+    uint32_t lane_bytes;
+    uint64_t lanes_max_bytes; /* shared memory that this node gives to others; default 64 MiB */
+    /*
+     * Shared memory: payloads from this size on are handed to handlers where they lie, without a
+     * copy.  Whoever sends them can change them meanwhile: for buses whose programs trust each
+     * other.  Default 0: never; every payload is a private copy.
+     */
+    uint32_t in_place_bytes;
     enum smew_on_full on_full; /* for sends that do not say */
     uint32_t overflow;         /* messages that SMEW_ON_FULL_KEEP_* may keep; default 1024 */
     smew_notice_fn on_notice;
