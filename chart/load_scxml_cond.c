@@ -81,6 +81,7 @@ static bool parse_not(struct cond *cond, uint32_t *guard)
 {
     uint32_t operand;
 
+    *guard = SMEW__NONE;
     if (++cond->depth > SMEW__DEPTH_MAX)
         return smew__refuse(cond->loader, SMEW_LIMIT, smew__place(cond->element),
                             "a condition nests more than %d levels deep", SMEW__DEPTH_MAX);
