@@ -142,7 +142,7 @@ SMEW_API SMEW_MUST_USE enum smew_status smew_chart_load_scxml(const char *text, 
                                                               struct smew_chart **chart,
                                                               struct smew_error *error);
 
-/* Either from a file; what begins with "<" is SCXML.  NOT_FOUND, PERMISSION, IO, TOO_BIG (16 MiB). */
+/* Either, from a file: what begins with "<" is SCXML.  NOT_FOUND, PERMISSION, IO, TOO_BIG. */
 SMEW_API SMEW_MUST_USE enum smew_status smew_chart_load_file(const char *path,
                                                              const struct smew_behavior *behavior,
                                                              struct smew_chart **chart,

@@ -12,7 +12,6 @@
 #include <string.h>
 
 #define HEAD "<scxml xmlns='http://www.w3.org/2005/07/scxml'"
-#define LOG(text) "<log expr=\"'" text "'\"/>"
 
 static struct smew_chart *load(const char *text)
 {
@@ -27,56 +26,43 @@ static struct smew_chart *load(const char *text)
 
 /* ---- what it means ------------------------------------------------------------------- */
 
-static const struct kit_scenario meanings[] =
-    {
-        {"a transition leaves its source",
-         HEAD "><state id='a'><onentry>" LOG("+a") "</onentry><onexit>" LOG(
-             "-a") "</onexit><transition event='X' target='b'/><transition event='I' "
-                   "type='internal' "
-                   "target='b'/><state id='c'/><state id='b'/></state></scxml>",
-         {{"", "a.c", "\"+a\""}, {"X", "a.b", "\"-a\" \"+a\""}, {"I", "a.b", ""}}},
-        {"a descriptor is a prefix, and the first in the document wins",
-         HEAD
-         "><state id='a'><transition event='x' target='b'/><transition event='x.y' target='c'/>"
-         "</state><state id='b'><transition event='x.y' target='c'/><transition event='x.* *' "
-         "target='a'/></state><state id='c'/></scxml>",
-         {{"", "a", ""}, {"x.y.z", "b", ""}, {"xy", "a", ""}, {"x.y", "b", ""}, {"x.y", "c", ""}}},
-        {"several initial states, deep",
-         HEAD
-         " initial='d f'><state id='a'/><parallel id='p'><state id='l'><state id='c'/><state "
-         "id='d'/></state><state id='r'><state id='e'/><state id='f'/></state></parallel></scxml>",
-         {{"", "p.l.d,p.r.f", ""}}},
-        {"an initial transition with actions",
-         HEAD "><state id='a'><onentry>" LOG("+a") "</onentry><initial><transition target='c'>" LOG(
-             "i") "</transition></initial><state id='b'/><state id='c'/></state></scxml>",
-         {{"", "a.c", "\"+a\" \"i\""}}},
-        {"the actions of a history default run when it is taken",
-         HEAD "><state id='a'><transition event='X' target='h'/></state><state "
-              "id='p'><onentry>" LOG("+p") "</onentry><history id='h'><transition target='c'>" LOG(
-                  "d") "</transition></history><state id='b'/><state id='c'/><transition "
-                       "event='OUT' target='a'/></state></scxml>",
-         {{"", "a", ""}, {"X", "p.c", "\"+p\" \"d\""}, {"OUT", "a", ""}, {"X", "p.c", "\"+p\""}}},
-        {"if, elseif and else",
-         HEAD "><state id='a'><transition event='X'><if cond=\"In('b')\">" LOG(
-             "1") "<elseif cond=\""
-                  "!In('b') && "
-                  "true\"/>"
-                  "<if cond='false'/"
-                  ">" LOG("2") "<else/>" LOG("3") "</if>" LOG(
-                      "4") "</transition><transition event='Y'><if "
-                           "cond='false'><else/>" LOG("5") "</if></transition>"
-                                                           "</state><state "
-                                                           "id='b'/></scxml>",
-         {{"", "a", ""}, {"X", "a", "\"2\" \"4\""}, {"Y", "a", "\"5\""}}},
-        {"raise, send and delays",
-         HEAD "><state id='a'><onentry><send event='late' delay='.01s' id='l'/><send event='S'/>"
-              "<raise event='R'/></onentry><transition event='R'>" LOG(
-                  "R") "</transition>"
-                       "<transition event='S'>" LOG(
-                           "S") "</transition><transition event='late' target='b'/><transition "
-                                "event='C'><cancel "
-                                "sendid='l'/></transition></state><final id='b'/></scxml>",
-         {{"", "a", "\"R\" \"S\""}, {"+9", "a", ""}, {"+1", "b", ""}}},
+static const struct kit_scenario meanings[] = {
+    {"a transition leaves its source",
+     HEAD "><state id='a'><onentry><log label='+a'/></onentry><onexit><log "
+          "label='-a'/></onexit><transition event='X' target='b'/><transition event='I' "
+          "type='internal' target='b'/><state id='c'/><state id='b'/></state></scxml>",
+     {{"", "a.c", "\"+a\""}, {"X", "a.b", "\"-a\" \"+a\""}, {"I", "a.b", ""}}},
+    {"a descriptor is a prefix, and the first in the document wins",
+     HEAD "><state id='a'><transition event='x' target='b'/><transition event='x.y' "
+          "target='c'/></state><state id='b'><transition event='x.y' target='c'/><transition "
+          "event='x.* *' target='a'/></state><state id='c'/></scxml>",
+     {{"", "a", ""}, {"x.y.z", "b", ""}, {"xy", "a", ""}, {"x.y", "b", ""}, {"x.y", "c", ""}}},
+    {"several initial states, deep",
+     HEAD " initial='d f'><state id='a'/><parallel id='p'><state id='l'><state id='c'/><state "
+          "id='d'/></state><state id='r'><state id='e'/><state id='f'/></state></parallel></scxml>",
+     {{"", "p.l.d,p.r.f", ""}}},
+    {"an initial transition with actions",
+     HEAD "><state id='a'><onentry><log label='+a'/></onentry><initial><transition target='c'><log "
+          "label='i'/></transition></initial><state id='b'/><state id='c'/></state></scxml>",
+     {{"", "a.c", "\"+a\" \"i\""}}},
+    {"the actions of a history default run when it is taken",
+     HEAD "><state id='a'><transition event='X' target='h'/></state><state id='p'><onentry><log "
+          "label='+p'/></onentry><history id='h'><transition target='c'><log "
+          "label='d'/></transition></history><state id='b'/><state id='c'/><transition event='OUT' "
+          "target='a'/></state></scxml>",
+     {{"", "a", ""}, {"X", "p.c", "\"+p\" \"d\""}, {"OUT", "a", ""}, {"X", "p.c", "\"+p\""}}},
+    {"if, elseif and else",
+     HEAD "><state id='a'><transition event='X'><if cond=\"In('b')\"><log label='1'/><elseif "
+          "cond=\"!In('b') && true\"/><if cond='false'/><log label='2'/><else/><log "
+          "label='3'/></if><log label='4'/></transition><transition event='Y'><if "
+          "cond='false'><else/><log label='5'/></if></transition></state><state id='b'/></scxml>",
+     {{"", "a", ""}, {"X", "a", "\"2\" \"4\""}, {"Y", "a", "\"5\""}}},
+    {"raise, send and delays",
+     HEAD "><state id='a'><onentry><send event='late' delay='.01s' id='l'/><send event='S'/><raise "
+          "event='R'/></onentry><transition event='R'><log label='R'/></transition><transition "
+          "event='S'><log label='S'/></transition><transition event='late' target='b'/><transition "
+          "event='C'><cancel sendid='l'/></transition></state><final id='b'/></scxml>",
+     {{"", "a", "\"R\" \"S\""}, {"+9", "a", ""}, {"+1", "b", ""}}},
 };
 
 static void test_meanings(void **state)
