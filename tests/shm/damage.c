@@ -99,14 +99,14 @@ static void flip(struct trial *trial, const struct target *target, uint64_t *fli
     uint64_t record_bits = target->record ? size * 8 : 0;
     uint64_t empty_bits = target->empty ? 64 : 0;
     uint64_t head_bits = target->head ? 64 : 0;
+    uint64_t all_bits = record_bits + empty_bits + head_bits;
     uint64_t bit;
 
-    do
-        bit = support_random_below(trial->random, record_bits + empty_bits + head_bits);
+    do /* something of the record at least, where it has a part */
+        bit = support_random_below(trial->random,
+                                   which == 0 && record_bits != 0 ? record_bits : all_bits);
     while ((which > 0 && flipped[0] == bit) || (which > 1 && flipped[1] == bit));
     flipped[which] = bit;
-    if (target->record && target->head && which == 0) /* something of the record at least */
-        flipped[0] = bit %= record_bits;
     if (bit < record_bits)
         *smew__ring_at(memory, trial->positions[index] + start + bit / 8) ^=
             (uint8_t)(1u << bit % 8);
