@@ -33,6 +33,7 @@ enum {
     WINDOW = 1024,
     PATIENT_MS = 200, /* a receiver that gives no memory for so long is not waited for */
     CALL_MS = 500,
+    MAPPINGS = 9, /* of a connection: a lane each way for frames, one for messages */
 };
 
 static unsigned seconds = 5;
@@ -44,7 +45,7 @@ struct pair {
     _Atomic uint64_t newest; /* first deliveries */
     _Atomic uint64_t again;
     _Atomic uint64_t revision; /* `accepted` when the machine's present host began */
-    atomic_bool slow;          /* a send waited beyond the promise */
+    _Atomic uint64_t slow;     /* the last one whose send waited beyond the promise */
     bool judged;               /* of a killed one: its receiver has lived so far */
 };
 
@@ -157,7 +158,7 @@ static void send_note(struct smew_bus *bus, unsigned life, unsigned machine, siz
         return;
     status = smew_bus_send(bus, name, "N", &note, offsetof(struct note, more) + more, &options);
     if (smew_now_ns() - begun_ns >= PATIENT_MS * UINT64_C(1000000))
-        pair->slow = true;
+        pair->slow = note.number;
     if (!status)
         pair->accepted = note.number;
     board->strange += status && status != SMEW_NO_MACHINE && status != SMEW_FULL;
@@ -235,8 +236,9 @@ static void kill_producer(struct crowd *crowd, unsigned place)
         struct pair *pair = &life->pairs[i];
 
         /* One may have been on its way to the old host as the new one began. */
-        pair->judged = !pair->slow && (crowd->receivers[i].kills == 0 ||
-                                       pair->newest > pair->revision + 1 || pair->accepted == 0);
+        pair->judged = pair->newest >= pair->slow &&
+                       (crowd->receivers[i].kills == 0 || pair->newest > pair->revision + 1 ||
+                        pair->accepted == 0);
     }
     start_producer(crowd, place);
 }
@@ -366,7 +368,7 @@ static bool is_flat(void *argument)
     const struct growth *growth = argument;
     struct holdings now = holdings_of(growth->pid);
 
-    return now.fds <= growth->before.fds + 4 && now.mappings <= growth->before.mappings + 12 &&
+    return now.fds <= growth->before.fds + SIDE / 2 && now.mappings <= SIDE * MAPPINGS + SIDE &&
            now.own_bytes <= growth->before.own_bytes + 4 * 1024 * 1024;
 }
 
