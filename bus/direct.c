@@ -180,9 +180,9 @@ static enum outcome write_record(struct attempt *attempt, struct smew__trail *tr
 
     if (trail->alone)
         envelope.flags |= SMEW__ENVELOPE_ALONE;
-    attempt->turn = smew__lane_writer_turn(&lane->writer);
     attempt->status = put(attempt, lane, &envelope, &number);
     if (attempt->status == SMEW_FULL) {
+        attempt->turn = smew__lane_writer_turn(&lane->writer);
         smew__lane_out_collect(lane);
         if (trail->detour) /* an answer concerned this very pair */
             return AGAIN;
@@ -220,7 +220,7 @@ static enum outcome choose_lane(struct attempt *attempt, struct smew__trail *tra
 
     if (trail->lane && trail->lane->peer == peer && !trail->lane->ended)
         return AGAIN;
-    if (trail->used && !smew__behind_clear(&last) &&
+    if (trail->used && trail->lane && !smew__behind_clear(&last) &&
         !(trail->lane->ended && trail->lane->peer == peer))
         return PASS; /* the host changed; what the old one has is dealt with first */
     trail->lane = smew__lane_out_to(attempt->producer, peer);

@@ -32,7 +32,7 @@ enum {
 static void free_lane(struct smew__lane_in *lane)
 {
     smew__list_remove(&lane->link);
-    lane->bus->lane_bytes -= lane->memory.ring_bytes;
+    lane->bus->lane_bytes -= lane->bytes;
     lane->bus->stats.lanes_in--;
     smew__lane_reader_fini(&lane->reader);
     smew__lane_memory_fini(&lane->memory);
@@ -96,7 +96,8 @@ static enum smew_status make_lane(struct smew__inbound *inbound, const struct sm
     lane->after = ask->after;
     status = make_parts(lane, &spec);
     smew__list_append(&inbound->sender->lanes, &lane->link);
-    bus->lane_bytes += lane->memory.ring_bytes;
+    lane->bytes = smew__lane_memory_bytes(&spec);
+    bus->lane_bytes += lane->bytes;
     bus->stats.lanes_in++;
     if (status)
         free_lane(lane);
@@ -320,12 +321,26 @@ static bool arm(struct smew__lane_in *lane)
     return more;
 }
 
+/* May its memory be touched?  Not before its producer has attached it, or if it made holes. */
+static bool settle(struct smew__lane_in *lane)
+{
+    enum smew_status status = lane->settled ? SMEW_OK : smew__lane_memory_settle(&lane->memory);
+
+    lane->settled = status == SMEW_OK;
+    if (status && status != SMEW_AGAIN) {
+        smew__bus_lock(lane->bus);
+        give_up(lane);
+        smew__bus_unlock(lane->bus);
+    }
+    return lane->settled;
+}
+
 /* Up to `most` records; true when there is more. */
 static bool serve(struct smew__lane_in *lane, unsigned most)
 {
     enum smew_status status = SMEW_OK;
 
-    if (lane->read_out || lane->after)
+    if (lane->read_out || lane->after || !settle(lane))
         return false;
     for (unsigned i = 0; i < most && !status; i++)
         status = take(lane);

@@ -38,8 +38,10 @@ struct smew__lane_in {
     struct smew__list link;        /* in sender->lanes, in the order of being given */
     uint32_t stream;
     uint64_t after; /* the stream of the lane before it, as long as that is read; 0: none */
+    bool settled;   /* its memory may be touched */
     bool read_out;  /* to its end */
     uint32_t in_flight;
+    uint64_t bytes; /* of shared memory, as the quota counts them */
 
     struct smew__lane_memory memory;
     struct smew__lane_reader reader;

@@ -220,7 +220,7 @@ enum smew_status smew__channel_give(struct smew_channel *channel, const struct s
     enum smew_status status = answer_ask(end, &datagram, fds, 2);
 
     if (status == SMEW_OK)
-        smew__lane_memory_close_fds(memory);
+        smew__memory_close_fd(&memory->cursor_memory);
     return status;
 }
 

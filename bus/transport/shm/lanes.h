@@ -50,7 +50,8 @@ enum smew_status smew__channel_take_grant(struct smew_channel *channel,
 enum smew_status smew__channel_next_ask(struct smew_channel *channel, struct smew__lane_ask *ask);
 /*
  * Answers the next question.  OK, AGAIN (the socket is full), RESET, NO_FDS; INVALID: it is not
- * that one.  giving passes a lane's fds, and closes them when that is done.
+ * that one.  Giving passes a lane's fds; the ring's stays open until smew__lane_memory_settle(),
+ * before the first record is read.
  */
 enum smew_status smew__channel_give(struct smew_channel *channel, const struct smew__lane_ask *ask,
                                     struct smew__lane_memory *memory);
