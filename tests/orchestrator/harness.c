@@ -85,7 +85,7 @@ static void test_machines_send_to_each_other(void **state)
     static const char player[] = "{'id':'p','initial':'0','states':{%s'7':{'type':'final'}}}";
     struct smew_harness *harness = create();
     char states[2][2048] = {"", ""};
-    char text[4096];
+    char text[5120];
 
     (void)state;
     for (int side = 0; side < 2; side++) {
