@@ -191,6 +191,17 @@ enum smew_status smew__memory_settled(const struct smew__memory *memory)
     return (seals & F_SEAL_FUTURE_WRITE) == 0 ? SMEW_AGAIN : check_holes(memory->fd);
 }
 
+enum smew_status smew__memory_map(int fd, size_t size, bool writable, size_t repeat_from,
+                                  struct smew__memory *memory)
+{
+    struct smew__memory made = {.fd = fd, .size = size};
+    enum smew_status status = SMEW_INVALID;
+
+    if (size > 0 && size <= SIZE_MAX / 4 && is_paged(repeat_from) && repeat_from < size)
+        status = map_all(&made, writable, repeat_from);
+    return finish(status, &made, memory);
+}
+
 void smew__memory_close_fd(struct smew__memory *memory)
 {
     if (memory->data != NULL) /* else it may be zeroed, and 0 is no fd of ours */

@@ -70,6 +70,12 @@ enum smew_status smew__memory_attach(int fd, bool writable, size_t least, size_t
  * CORRUPT: somebody punched holes first.
  */
 enum smew_status smew__memory_settled(const struct smew__memory *memory);
+/*
+ * Maps an fd whose memory the caller trusts, seals or not, and takes it over whatever the result;
+ * `repeat_from` as above.
+ */
+enum smew_status smew__memory_map(int fd, size_t size, bool writable, size_t repeat_from,
+                                  struct smew__memory *memory);
 void smew__memory_close_fd(struct smew__memory *memory);
 void smew__memory_fini(struct smew__memory *memory); /* a zeroed one is fine */
 

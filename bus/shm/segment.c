@@ -215,12 +215,26 @@ static void fill(struct smew__lane_memory *memory, const struct smew__segment_pr
     atomic_init(&memory->cursors->received, ring->first_number);
 }
 
-enum smew_status smew__lane_memory_create(const struct smew__lane_spec *spec,
-                                          struct smew__lane_memory *memory)
+enum smew_status smew__lane_memory_sizes(const struct smew__lane_spec *spec,
+                                         struct smew__lane_sizes *sizes)
 {
-    const size_t page = smew__memory_page();
-    struct smew__memory ring = {.fd = -1};
-    struct smew__memory cursors = {.fd = -1};
+    enum smew_status status = check_spec(spec);
+    struct smew__lane_spec exact;
+
+    if (status != SMEW_OK)
+        return status;
+    exact = rounded(spec);
+    sizes->page = smew__memory_page();
+    sizes->ring = sizes->page + (size_t)exact.ring_bytes;
+    sizes->cursors = (size_t)cursor_bytes(exact.window);
+    return SMEW_OK;
+}
+
+enum smew_status smew__lane_memory_lay_out(const struct smew__lane_spec *spec,
+                                           const struct smew__memory *ring,
+                                           const struct smew__memory *cursors,
+                                           struct smew__lane_memory *memory)
+{
     enum smew_status status = check_spec(spec);
     struct smew__segment_prefix prefix;
     struct smew__lane_spec exact;
@@ -229,20 +243,33 @@ enum smew_status smew__lane_memory_create(const struct smew__lane_spec *spec,
         return status;
     exact = rounded(spec);
     prefix = ring_prefix(&exact, smew__random64());
-    status = smew__memory_create("smew-ring", page + (size_t)exact.ring_bytes, page, &ring);
+    *memory = describe(ring, cursors, &prefix);
+    fill(memory, &prefix);
+    return SMEW_OK;
+}
+
+enum smew_status smew__lane_memory_create(const struct smew__lane_spec *spec,
+                                          struct smew__lane_memory *memory)
+{
+    struct smew__memory ring = {.fd = -1};
+    struct smew__memory cursors = {.fd = -1};
+    struct smew__lane_sizes sizes;
+    enum smew_status status = smew__lane_memory_sizes(spec, &sizes);
+
+    if (status != SMEW_OK)
+        return status;
+    status = smew__memory_create("smew-ring", sizes.ring, sizes.page, &ring);
     if (status == SMEW_OK)
-        status =
-            smew__memory_create("smew-cursors", (size_t)cursor_bytes(exact.window), 0, &cursors);
+        status = smew__memory_create("smew-cursors", sizes.cursors, 0, &cursors);
     if (status == SMEW_OK)
         status = smew__memory_seal_writes(&cursors);
+    if (status == SMEW_OK)
+        status = smew__lane_memory_lay_out(spec, &ring, &cursors, memory);
     if (status != SMEW_OK) {
         smew__memory_fini(&ring);
         smew__memory_fini(&cursors);
-        return status;
     }
-    *memory = describe(&ring, &cursors, &prefix);
-    fill(memory, &prefix);
-    return SMEW_OK;
+    return status;
 }
 
 enum smew_status smew__lane_memory_settle(struct smew__lane_memory *memory)
@@ -291,9 +318,9 @@ static enum smew_status check_prefixes(const struct smew__segment_prefix *ring, 
                : SMEW_CORRUPT;
 }
 
-/* Takes over the mappings when what they hold is a lane. */
-static enum smew_status adopt(const struct smew__memory *ring, const struct smew__memory *cursors,
-                              struct smew__lane_memory *memory)
+enum smew_status smew__lane_memory_adopt(const struct smew__memory *ring,
+                                         const struct smew__memory *cursors,
+                                         struct smew__lane_memory *memory)
 {
     struct smew__segment_prefix ring_copy;
     struct smew__segment_prefix cursor_copy;
@@ -322,7 +349,7 @@ enum smew_status smew__lane_memory_attach(int ring_fd, int cursor_fd,
     if (ring_status != SMEW_OK)
         status = ring_status;
     if (status == SMEW_OK)
-        status = adopt(&ring, &cursors, memory);
+        status = smew__lane_memory_adopt(&ring, &cursors, memory);
     if (status != SMEW_OK) {
         smew__memory_fini(&ring);
         smew__memory_fini(&cursors);

@@ -219,6 +219,26 @@ struct smew__lane_spec {
 enum smew_status smew__lane_memory_create(const struct smew__lane_spec *spec,
                                           struct smew__lane_memory *memory);
 /*
+ * The same over memory that comes from elsewhere (base/os/posix.h) and is zero: takes over both
+ * mappings when it is OK.  How large they must be, the ring repeated from *page on, says sizes.
+ * INVALID, TOO_BIG.
+ */
+struct smew__lane_sizes {
+    size_t ring;
+    size_t cursors;
+    size_t page;
+};
+enum smew_status smew__lane_memory_sizes(const struct smew__lane_spec *spec,
+                                         struct smew__lane_sizes *sizes);
+enum smew_status smew__lane_memory_lay_out(const struct smew__lane_spec *spec,
+                                           const struct smew__memory *ring,
+                                           const struct smew__memory *cursors,
+                                           struct smew__lane_memory *memory);
+/* What lay_out made, as the producer has it mapped; takes over both when it is OK. */
+enum smew_status smew__lane_memory_adopt(const struct smew__memory *ring,
+                                         const struct smew__memory *cursors,
+                                         struct smew__lane_memory *memory);
+/*
  * Checks and maps what a consumer passed.  The producer.  Takes over both fds, whatever the
  * result, and closes them once mapped.  CORRUPT, VERSION, PERMISSION (not sealed as said above, or
  * attached by somebody before), NO_MEMORY.

@@ -10,6 +10,16 @@ extern const struct smew_transport_ops smew__transport_pipe;
 extern const struct smew_transport_ops smew__transport_inproc;
 extern const struct smew_transport_ops smew__transport_shm;
 
+#ifdef SMEW_SHM_POSIX
+extern const struct smew_transport_ops smew__transport_shm_posix;
+#endif
+
+/*
+ * Waits as this channel's scheme does it best, until something may have changed: OK, TIMEOUT;
+ * UNSUPPORTED: wait for what interest() says.
+ */
+enum smew_status smew__shm_wait(const struct smew_channel *channel, uint64_t deadline_ns);
+
 /* Has a place, and a frame_max within the limit; INVALID says what is wrong. */
 enum smew_status smew__endpoint_check(const struct smew_endpoint *endpoint,
                                       struct smew_error *error);

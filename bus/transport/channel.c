@@ -2,8 +2,8 @@
 /*
  * Channels with deadlines: what a program that has no event loop of its own calls.
  *
- * Each call tries the operation, waits on the channel's interest until it is ready or the
- * deadline passes, and tries again.  A send also pushes out what it buffered, as far as it goes,
+ * Each call tries the operation, waits on the channel's interest (shm-posix: on its semaphore) until
+ * it is ready or the deadline passes, and tries again.  A send also pushes out what it buffered, as far as it goes,
  * since a caller that waits for an answer next would wait for ever otherwise; a receive does the
  * same each time that it wakes.
  *
@@ -23,6 +23,7 @@
 #include "base/os/fd.h"
 #include "base/os/socket.h"
 #include "base/status.h"
+#include "bus/transport/builtin.h"
 #include "bus/transport/stream.h"
 
 /* One call's waiting. */
@@ -59,6 +60,8 @@ static enum smew_status wait_for(struct wait *wait, const struct smew_channel *c
     if (wait->wakes > 0 && events == 0)
         status = wait_a_moment(wait);
     if (status == SMEW_OK)
+        status = smew__shm_wait(channel, wait->deadline_ns);
+    if (status == SMEW_UNSUPPORTED)
         status =
             smew__fd_wait(interest.fd, events != 0 ? events : interest.events, wait->deadline_ns);
     wait->wakes++;

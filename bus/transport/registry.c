@@ -24,6 +24,9 @@ static const struct smew_transport_ops *const built_in[] = {
     &smew__transport_pipe,
     &smew__transport_inproc,
     &smew__transport_shm,
+#ifdef SMEW_SHM_POSIX
+    &smew__transport_shm_posix,
+#endif
 };
 
 /* Non-NULL up to the first NULL; a slot is written once. */

@@ -119,7 +119,13 @@ struct smew_transport_ops {
 SMEW_API SMEW_MUST_USE enum smew_status
 smew_transport_register(const struct smew_transport_ops *ops, struct smew_error *error);
 
-/* The ops of a scheme, or NULL.  Any thread. */
+/*
+ * The ops of a scheme, or NULL.  Any thread.  Built in are `inproc` (one process), `pipe` (Unix
+ * sockets), `shm` (shared memory that a hostile peer can neither take away nor forge) and, with the
+ * build option SMEW_SHM_POSIX, `shm-posix`: shm_open and named semaphores, which trust their peers;
+ * one that cuts the memory off, or punches holes into it while /dev/shm is full, kills this process
+ * with SIGBUS.  What a crash leaves of its names in /dev/shm goes when the next one listens.
+ */
 SMEW_API const struct smew_transport_ops *smew_transport_find(const char *scheme);
 
 /* ---- channels with deadlines, for programs ------------------------------------------- */

@@ -70,7 +70,7 @@ static void open_peer(struct peer *peer)
     int ends[2];
 
     FUZZ_CHECK(smew__packet_pair(ends) == SMEW_OK);
-    FUZZ_CHECK(smew__shm_end_create(SMEW_FRAME_MAX, &peer->channel) == SMEW_OK);
+    FUZZ_CHECK(smew__shm_end_create(&smew__shm_memfd, SMEW_FRAME_MAX, &peer->channel) == SMEW_OK);
     FUZZ_CHECK(smew__shm_end_start(peer->channel, ends[0]) == SMEW_OK);
     peer->fd = ends[1];
     peer->null = open("/dev/null", O_RDWR | O_CLOEXEC);

@@ -49,10 +49,10 @@ static void strangers_are_refused(void **state)
     refuse_first("GET / HTTP/1.1\r\n", 16, SMEW_CORRUPT, "not speak");
     refuse_first("x", 1, SMEW_CORRUPT, "not speak");
     refuse_first("\1\0\0\0SMEX\1\1\0\0\0\xA0\0\0", 16, SMEW_CORRUPT, "not speak");
-    refuse_first("\3\0\0\0", 4, SMEW_CORRUPT, "not speak");               /* a bell */
-    refuse_first("\2\0\0\0frame", 9, SMEW_CORRUPT, "not speak");          /* a frame */
-    refuse_first(noise, sizeof noise, SMEW_CORRUPT, "no shm connection"); /* too long */
-    refuse_first("\1\0\0\0SMEW\1\1\0\0\0\xA0\0\0", 16, SMEW_CORRUPT, ""); /* without fds */
+    refuse_first("\3\0\0\0", 4, SMEW_CORRUPT, "HELLO");                            /* a bell */
+    refuse_first("\2\0\0\0frame", 9, SMEW_CORRUPT, "HELLO");                       /* a frame */
+    refuse_first(noise, sizeof noise, SMEW_CORRUPT, "no shm connection");          /* too long */
+    refuse_first("\1\0\0\0SMEW\1\1\0\0\0\xA0\0\0", 16, SMEW_CORRUPT, "not whole"); /* without fds */
 }
 
 static void another_version_is_refused_with_a_sentence(void **state)

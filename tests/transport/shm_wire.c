@@ -16,7 +16,7 @@ static const struct golden {
     struct smew__shm_datagram datagram;
     size_t fds;
     size_t size;
-    uint8_t bytes[32];
+    uint8_t bytes[48];
 } goldens[] = {
     {{.type = SMEW__SHM_HELLO, .frame_max = 0x00A00000},
      2,
@@ -41,6 +41,16 @@ static const struct golden {
      0,
      16,
      {7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 0xFF, 0xFF, 0xFF, 0xE4}},
+    {{.type = SMEW__SHM_NAMES,
+      .frame_max = 0x00A00000,
+      .pid = 0x31323334,
+      .start_ticks = 0x4142434445464748,
+      .number = 0x5152535455565758},
+     0,
+     40,
+     {8,    0,    0,    0,    'S',  'M',  'E',  'W',  1,    1,    0,    0,    0x00, 0xA0,
+      0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x31, 0x32, 0x33, 0x34, 0x41, 0x42, 0x43, 0x44,
+      0x45, 0x46, 0x47, 0x48, 0x51, 0x52, 0x53, 0x54, 0x55, 0x56, 0x57, 0x58}},
 };
 
 enum { GOLDENS = sizeof goldens / sizeof goldens[0] };
@@ -50,6 +60,8 @@ static void expect_equal(const struct smew__shm_datagram *one, const struct smew
     assert_int_equal(one->type, two->type);
     assert_int_equal(one->frame_max, two->frame_max);
     assert_int_equal(one->number, two->number);
+    assert_int_equal(one->pid, two->pid);
+    assert_int_equal(one->start_ticks, two->start_ticks);
     assert_int_equal(one->lane, two->lane);
     assert_int_equal(one->ring_bytes, two->ring_bytes);
     assert_int_equal(one->window, two->window);
@@ -124,7 +136,7 @@ static void other_sizes_and_fds_are_refused(void **state)
 
 static void what_is_not_listed_is_refused(void **state)
 {
-    uint8_t bytes[32];
+    uint8_t bytes[48];
 
     (void)state;
     for (size_t i = 0; i < GOLDENS; i++) {
@@ -140,7 +152,7 @@ static void what_is_not_listed_is_refused(void **state)
     for (unsigned type = 0; type <= 255; type++)
         for (size_t fds = 0; fds <= 4; fds++) {
             bytes[0] = (uint8_t)type;
-            if (type == 0 || type > SMEW__SHM_DENY)
+            if (type == 0 || type > SMEW__SHM_NAMES)
                 assert_int_equal(parse(bytes, 12, fds), SMEW_CORRUPT);
         }
 }
@@ -148,7 +160,7 @@ static void what_is_not_listed_is_refused(void **state)
 /* A golden one with one of its 32-bit words replaced. */
 static enum smew_status parse_with(size_t index, size_t offset, uint32_t word)
 {
-    uint8_t bytes[32];
+    uint8_t bytes[48];
 
     memcpy(bytes, goldens[index].bytes, sizeof bytes);
     for (int i = 0; i < 4; i++)
@@ -163,7 +175,7 @@ static void values_have_limits(void **state)
     assert_int_equal(parse_with(0, 12, 1), SMEW_OK);
     assert_int_equal(parse_with(0, 12, SMEW_FRAME_MAX), SMEW_OK);
     assert_int_equal(parse_with(0, 12, SMEW_FRAME_MAX + 1), SMEW_CORRUPT);
-    for (size_t i = 4; i < GOLDENS; i++) /* the lane of a channel is nobody's to ask for */
+    for (size_t i = 4; i < 6; i++) /* the lane of a channel is nobody's to ask for */
         assert_int_equal(parse_with(i, 8, 0), SMEW_CORRUPT);
     for (int status = -40; status <= 3; status++)
         assert_int_equal(parse_with(5, 12, (uint32_t)status),
@@ -190,7 +202,7 @@ static void other_versions_are_refused_with_a_sentence(void **state)
     assert_int_equal(parse_hello("\1\0\0\0SMEW\3\2\0\0\0\0\0\0 and so on", 26, "2 to 3"),
                      SMEW_VERSION);
     /* One in common is enough, and features that we do not know are ignored. */
-    assert_int_equal(parse_hello("\1\0\0\0SMEW\7\1\377\377\0\0\0\1", 16, "1 to 7"), SMEW_OK);
+    assert_int_equal(parse_hello("\1\0\0\0SMEW\7\1\377\377\0\0\0\1", 16, "not whole"), SMEW_OK);
     assert_int_equal(parse_hello("\1\0\0\0SMEX\1\1\0\0\0\0\0\1", 16, "not speak"), SMEW_CORRUPT);
     assert_int_equal(parse_hello("\1\0\0\0SMEW\1\2\0\0\0\0\0\1", 16, "not speak"), SMEW_CORRUPT);
     assert_int_equal(parse_hello("\1\0\0\0SMEW\1\0\0\0\0\0\0\1", 16, "not speak"), SMEW_CORRUPT);
@@ -224,7 +236,7 @@ static void noise_is_a_status(void **state)
 
         support_random_fill(&random, bytes, size);
         if (size > 3) {
-            bytes[0] = (uint8_t)support_random_below(&random, 9);
+            bytes[0] = (uint8_t)support_random_below(&random, 10);
             memset(bytes + 1, 0, 3);
         }
         status = parse(bytes, size, (size_t)support_random_below(&random, 4));

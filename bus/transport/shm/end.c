@@ -84,6 +84,7 @@ static void shm_close(struct smew_channel *channel)
             smew__lane_reader_close(&end->in, SMEW__LANE_CLOSED);
         if (end->fd >= 0)
             smew__socket_shutdown(end->fd);
+        end->kind->wake(end);
     }
     smew__fd_close(&end->fd);
     smew__shm_receive_fini(end);
@@ -94,6 +95,7 @@ static void shm_close(struct smew_channel *channel)
         smew__lane_reader_fini(&end->in);
     smew__lane_memory_fini(&end->out_memory);
     smew__lane_memory_fini(&end->in_memory);
+    end->kind->fini(end);
     smew__free(end);
 }
 
@@ -106,7 +108,17 @@ const struct smew_channel_ops smew__shm_ops = {
     .close = shm_close,
 };
 
-enum smew_status smew__shm_end_create(uint32_t frame_max, struct smew_channel **channel)
+enum smew_status smew__shm_wait(const struct smew_channel *channel, uint64_t deadline_ns)
+{
+    const struct smew__shm_end *end = (const struct smew__shm_end *)(const void *)channel;
+
+    if (channel->ops != &smew__shm_ops)
+        return SMEW_UNSUPPORTED;
+    return end->kind->wait(end, deadline_ns);
+}
+
+enum smew_status smew__shm_end_create(const struct smew__shm_kind *kind, uint32_t frame_max,
+                                      struct smew_channel **channel)
 {
     const struct smew__lane_spec spec = {.ring_bytes = SMEW__SHM_RING_BYTES,
                                          .window = SMEW__SHM_WINDOW};
@@ -118,11 +130,12 @@ enum smew_status smew__shm_end_create(uint32_t frame_max, struct smew_channel **
     end->channel.ops = &smew__shm_ops;
     end->channel.frame_max = frame_max;
     end->token = smew__process_token();
+    end->kind = kind;
     end->fd = -1;
     end->credentials = (struct smew_peer_credentials){-1, -1};
     end->early = true;
-    end->gives_lanes = true;
-    status = smew__lane_memory_create(&spec, &end->in_memory);
+    end->gives_lanes = kind == &smew__shm_memfd;
+    status = kind->make(end, &spec);
     if (status == SMEW_OK) {
         status = smew__lane_reader_init(&end->in, &end->in_memory);
         end->reading = status == SMEW_OK;

@@ -22,6 +22,8 @@
  *     send.c     frames out
  *     receive.c  frames in
  *     lanes.c    lanes for the bus (lanes.h)
+ *     memfd.c    where the memory of `shm` comes from
+ *     posix.c    where that of `shm-posix` comes from
  *     named.c    channels by name
  *     shm.c      the scheme
  *
@@ -61,6 +63,34 @@ enum smew__shm_wish {
     SMEW__SHM_SOCKET, /* room in the socket */
 };
 
+struct smew__shm_end;
+
+/*
+ * Where an end's memory comes from, and what it does with a bell: the difference between `shm` and
+ * `shm-posix`.
+ */
+struct smew__shm_kind {
+    enum smew__shm_type hello;
+    /* Makes in_memory, before there is a connection.  NO_MEMORY, NO_FDS, NO_SPACE, IO. */
+    enum smew_status (*make)(struct smew__shm_end *end, const struct smew__lane_spec *spec);
+    /* Fills in what HELLO says of it; answers how many of the fds go with it. */
+    size_t (*present)(const struct smew__shm_end *end, struct smew__shm_datagram *hello,
+                      int fds[2]);
+    void (*presented)(struct smew__shm_end *end); /* it went out */
+    /* Maps out_memory, which that HELLO presents; takes over the fds.  RESET: it is gone. */
+    enum smew_status (*open)(struct smew__shm_end *end, const struct smew__shm_datagram *hello,
+                             const int *fds);
+    /* As in base/os/frozen.h. */
+    enum smew_status (*freeze)(const struct smew_bytes *parts, size_t count, size_t size, int *fd);
+    enum smew_status (*thaw)(int fd, size_t size, struct smew__frozen *frozen);
+    void (*wake)(const struct smew__shm_end *end); /* beside each bell */
+    /* Waits for a wake, or for a moment; UNSUPPORTED: the fd is all there is to wait for. */
+    enum smew_status (*wait)(const struct smew__shm_end *end, uint64_t deadline_ns);
+    void (*fini)(struct smew__shm_end *end); /* of a half-made one too; the lanes are unmapped */
+};
+
+extern const struct smew__shm_kind smew__shm_memfd;
+
 struct smew__shm_answer {
     uint64_t lane;
     enum smew_status status;
@@ -70,6 +100,8 @@ struct smew__shm_answer {
 struct smew__shm_end {
     struct smew_channel channel;
     uint64_t token; /* of the process that may use it */
+    const struct smew__shm_kind *kind;
+    void *own; /* the kind's */
     int fd;
     struct smew_peer_credentials credentials;
 
@@ -141,7 +173,8 @@ bool smew__shm_ours(const struct smew__shm_end *end); /* false in a forked child
  * In two steps, as local.h says.  The lane to receive on is made first.  NO_MEMORY, NO_FDS,
  * NO_SPACE, IO.
  */
-enum smew_status smew__shm_end_create(uint32_t frame_max, struct smew_channel **channel);
+enum smew_status smew__shm_end_create(const struct smew__shm_kind *kind, uint32_t frame_max,
+                                      struct smew_channel **channel);
 /*
  * Takes over the socket and says HELLO.  PERMISSION: another user's process is at the other end.
  * That the other end is gone already is no failure: what it said is still to be received.

@@ -47,14 +47,15 @@ static enum smew_status send_datagram(struct smew__shm_end *end,
 
 static enum smew_status say_hello(struct smew__shm_end *end)
 {
-    const struct smew__shm_datagram hello = {.type = SMEW__SHM_HELLO,
-                                             .frame_max = end->channel.frame_max};
-    const int fds[2] = {end->in_memory.ring_memory.fd, end->in_memory.cursor_memory.fd};
-    enum smew_status status = send_datagram(end, &hello, fds, 2);
+    struct smew__shm_datagram hello = {.type = end->kind->hello,
+                                       .frame_max = end->channel.frame_max};
+    int fds[2];
+    size_t fd_count = end->kind->present(end, &hello, fds);
+    enum smew_status status = send_datagram(end, &hello, fds, fd_count);
 
     if (status != SMEW_OK)
         return status;
-    smew__memory_close_fd(&end->in_memory.cursor_memory); /* the ring's goes when it is settled */
+    end->kind->presented(end);
     /* Release: pairs with smew__channel_ring(), which sends only behind it. */
     atomic_store_explicit(&end->greeted, true, memory_order_release);
     return SMEW_OK;
@@ -75,6 +76,7 @@ enum smew_status smew__shm_settle(struct smew__shm_end *end)
     if (status == SMEW_OK && end->owes_bell) {
         status = send_datagram(end, &bell, NULL, 0);
         end->owes_bell = status != SMEW_OK;
+        end->kind->wake(end);
     }
     return status;
 }
@@ -107,6 +109,7 @@ void smew__shm_ring_out(const struct smew__shm_end *end)
     size_t size = smew__shm_encode(&bell, bytes);
 
     (void)smew__packet_send(end->fd, bytes, size, NULL, 0);
+    end->kind->wake(end);
 }
 
 /* ---- hearing ------------------------------------------------------------------------- */
@@ -124,9 +127,13 @@ static enum smew_status refuse(struct smew__shm_end *end, enum smew_status statu
 static enum smew_status on_hello(struct smew__shm_end *end,
                                  const struct smew__shm_datagram *datagram, const int *fds)
 {
-    enum smew_status status = smew__lane_memory_attach(fds[0], fds[1], &end->out_memory);
+    enum smew_status status = end->kind->open(end, datagram, fds);
 
     end->heard = true;
+    if (status == SMEW_RESET) {
+        smew__shm_stop_sending(end); /* what it said before it left is still to be received */
+        return SMEW_OK;
+    }
     if (status == SMEW_VERSION)
         return refuse(end, status, "its lane has a layout that this library does not know");
     if (status == SMEW_CORRUPT || status == SMEW_PERMISSION)
@@ -182,6 +189,7 @@ static enum smew_status on_datagram(struct smew__shm_end *end,
     case SMEW__SHM_DENY:
         return smew__shm_heard_answer(end, datagram, fds);
     case SMEW__SHM_HELLO:
+    case SMEW__SHM_NAMES:
         break;
     }
     for (size_t i = 0; datagram->type == SMEW__SHM_HELLO && i < 2; i++)
@@ -202,14 +210,16 @@ static enum smew_status judge(struct smew__shm_end *end, size_t size, int *fds, 
     struct smew__shm_datagram datagram;
     enum smew_status status = smew__shm_parse(end->datagram, size, fd_count, &datagram);
 
-    if (status == SMEW_OK && !end->heard && datagram.type != SMEW__SHM_HELLO)
-        status = SMEW_CORRUPT;
     if (status != SMEW_OK) {
         close_all(fds, fd_count);
         if (end->heard)
             return refuse(end, status, "it says what no shm connection says");
         smew__shm_refusal(end->datagram, size, sentence, sizeof(sentence));
         return refuse(end, status, sentence);
+    }
+    if (!end->heard && datagram.type != end->kind->hello) {
+        close_all(fds, fd_count);
+        return refuse(end, SMEW_CORRUPT, "it does not begin with the HELLO of this scheme");
     }
     if (!end->heard)
         return on_hello(end, &datagram, fds);

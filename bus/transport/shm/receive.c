@@ -118,7 +118,7 @@ static enum smew_status take_large(struct smew__shm_end *end)
         return SMEW_CORRUPT;
     status = find_large(end);
     if (status == SMEW_OK)
-        status = smew__frozen_map(*fd, (size_t)large.size, &end->large);
+        status = end->kind->thaw(*fd, (size_t)large.size, &end->large);
     if (status == SMEW_NO_MEMORY || status == SMEW_NO_FDS)
         return status;
     if (status != SMEW_OK)

@@ -247,8 +247,7 @@ static enum smew_status post_large(struct smew__shm_end *end, const struct outgo
 {
     const struct smew__shm_datagram datagram = {.type = SMEW__SHM_LARGE, .number = end->large_sent};
     int fd = -1;
-    enum smew_status status =
-        smew__frozen_create("smew-frame", frame->parts, frame->count, frame->size, &fd);
+    enum smew_status status = end->kind->freeze(frame->parts, frame->count, frame->size, &fd);
 
     if (status == SMEW_OK)
         status = smew__shm_say(end, &datagram, &fd, 1);

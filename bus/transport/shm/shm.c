@@ -10,11 +10,16 @@
 #include "bus/transport/local.h"
 #include "bus/transport/shm/end.h"
 
+static enum smew_status create(uint32_t frame_max, struct smew_channel **channel)
+{
+    return smew__shm_end_create(&smew__shm_memfd, frame_max, channel);
+}
+
 static const struct smew__local_scheme scheme = {
     .name = "shm",
     .listen = smew__packet_listen,
     .connect = smew__packet_connect,
-    .create = smew__shm_end_create,
+    .create = create,
     .start = smew__shm_end_start,
 };
 

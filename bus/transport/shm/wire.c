@@ -23,6 +23,7 @@ enum {
     ASK_SIZE = 28,
     GRANT_SIZE = 12,
     DENY_SIZE = 16,
+    NAMES_SIZE = 40,
 };
 
 static const uint8_t magic[4] = {'S', 'M', 'E', 'W'};
@@ -57,6 +58,12 @@ size_t smew__shm_encode(const struct smew__shm_datagram *datagram,
     switch (datagram->type) {
     case SMEW__SHM_HELLO:
         return put_hello(datagram, bytes);
+    case SMEW__SHM_NAMES:
+        (void)put_hello(datagram, bytes);
+        put_be64(bytes + 16, (uint64_t)datagram->pid);
+        put_be64(bytes + 24, datagram->start_ticks);
+        put_be64(bytes + 32, datagram->number);
+        return NAMES_SIZE;
     case SMEW__SHM_FRAME:
         return SMEW__SHM_HEAD_SIZE;
     case SMEW__SHM_BELL:
@@ -83,7 +90,7 @@ size_t smew__shm_encode(const struct smew__shm_datagram *datagram,
 
 static bool is_hello(const uint8_t *bytes, size_t size)
 {
-    return size >= HELLO_LEAST && bytes[0] == SMEW__SHM_HELLO &&
+    return size >= HELLO_LEAST && (bytes[0] == SMEW__SHM_HELLO || bytes[0] == SMEW__SHM_NAMES) &&
            memcmp(bytes + 4, magic, sizeof magic) == 0 && bytes[9] >= 1 && bytes[9] <= bytes[8];
 }
 
@@ -99,8 +106,15 @@ static enum smew_status get_hello(const uint8_t *bytes, size_t size, size_t fd_c
         return SMEW_CORRUPT;
     if (!speaks_ours(bytes))
         return SMEW_VERSION;
-    if (size != HELLO_SIZE || fd_count != 2)
+    if (datagram->type == SMEW__SHM_HELLO && (size != HELLO_SIZE || fd_count != 2))
         return SMEW_CORRUPT;
+    if (datagram->type == SMEW__SHM_NAMES) {
+        if (size != NAMES_SIZE || fd_count != 0)
+            return SMEW_CORRUPT;
+        datagram->pid = (int64_t)get_be64(bytes + 16);
+        datagram->start_ticks = get_be64(bytes + 24);
+        datagram->number = get_be64(bytes + 32);
+    }
     datagram->frame_max = smew__get_be32(bytes + 12);
     if (datagram->frame_max == 0 || datagram->frame_max > SMEW_FRAME_MAX)
         return SMEW_CORRUPT;
@@ -113,7 +127,7 @@ static bool is_reason(enum smew_status status)
     return status < SMEW_OK && status >= SMEW_REJECTED;
 }
 
-/* What each type but HELLO must have; the index is the type. */
+/* What each type behind HELLO must have; the index is the type. */
 static const struct {
     size_t least;
     size_t most;
@@ -168,10 +182,10 @@ enum smew_status smew__shm_parse(const uint8_t *bytes, size_t size, size_t fd_co
     if (size < SMEW__SHM_HEAD_SIZE || bytes[1] != 0 || bytes[2] != 0 || bytes[3] != 0)
         return SMEW_CORRUPT;
     type = bytes[0];
-    if (type < SMEW__SHM_HELLO || type > SMEW__SHM_DENY)
+    if (type < SMEW__SHM_HELLO || type > SMEW__SHM_NAMES)
         return SMEW_CORRUPT;
     parsed.type = (enum smew__shm_type)type;
-    if (type == SMEW__SHM_HELLO)
+    if (type == SMEW__SHM_HELLO || type == SMEW__SHM_NAMES)
         status = get_hello(bytes, size, fd_count, &parsed);
     else if (size < rules[type].least || size > rules[type].most || fd_count != rules[type].fds)
         status = SMEW_CORRUPT;
@@ -184,14 +198,16 @@ enum smew_status smew__shm_parse(const uint8_t *bytes, size_t size, size_t fd_co
 
 void smew__shm_refusal(const uint8_t *bytes, size_t size, char *text, size_t text_size)
 {
-    if (is_hello(bytes, size))
+    if (!is_hello(bytes, size))
+        (void)snprintf(text, text_size, "the peer does not speak smew's shared memory");
+    else if (speaks_ours(bytes))
+        (void)snprintf(text, text_size, "the peer's first words are not whole");
+    else
         (void)snprintf(text, text_size,
                        "the peer speaks versions %u to %u of smew's shared memory, this library "
                        "%u to %u",
                        (unsigned)bytes[9], (unsigned)bytes[8], (unsigned)SMEW__SHM_VERSION_OLDEST,
                        (unsigned)SMEW__SHM_VERSION_NEWEST);
-    else
-        (void)snprintf(text, text_size, "the peer does not speak smew's shared memory");
 }
 
 void smew__shm_put_large(const struct smew__shm_large *large, uint8_t bytes[SMEW__SHM_LARGE_SIZE])

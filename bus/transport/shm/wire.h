@@ -44,6 +44,12 @@
  *          4     8  lane
  *         12     4  why: enum smew_status, two's complement, not OK
  *
+ *                   8 NAMES, 40 bytes: the HELLO of `shm-posix`, whose lane is found by its names
+ *                   (base/os/posix.h); its first 16 bytes are those of HELLO
+ *         16     8  pid         \
+ *         24     8  start ticks  > of who made the names
+ *         32     8  number      /
+ *
  * Integers are big-endian.  A frame in the lane is a record (serialization/record.h) of kind
  * CONTROL without extension, target and source, whose event number says what its payload is:
  *
@@ -51,12 +57,11 @@
  *         0  the frame
  *         1  number of the LARGE that was sent before (8 bytes) and the size of the frame (8)
  *
- * Valid: exactly these sizes, counts of fds and zeros; a HELLO first and once.  Anything else ends
- * the connection, since whoever sends it is not this library.
- * Versions: the connection speaks the newest version that both speak.  The first 12 bytes of HELLO
- * stay as they are in all of them, and a HELLO of no common version is refused with VERSION and a
- * sentence, whatever else is in it.  Features are used when both offer them; unknown ones are
- * ignored.
+ * Valid: exactly these sizes, counts of fds and zeros; the scheme's HELLO first and once.  Anything
+ * else ends the connection, since whoever sends it is not this library. Versions: the connection
+ * speaks the newest version that both speak.  The first 12 bytes of HELLO stay as they are in all
+ * of them, and a HELLO of no common version is refused with VERSION and a sentence, whatever else
+ * is in it.  Features are used when both offer them; unknown ones are ignored.
  */
 
 #include <stddef.h>
@@ -81,6 +86,7 @@ enum smew__shm_type {
     SMEW__SHM_ASK = 5,
     SMEW__SHM_GRANT = 6,
     SMEW__SHM_DENY = 7,
+    SMEW__SHM_NAMES = 8,
 };
 
 /* The event numbers of a lane's records. */
@@ -91,8 +97,10 @@ enum smew__shm_record {
 
 struct smew__shm_datagram {
     enum smew__shm_type type;
-    uint32_t frame_max;      /* HELLO */
-    uint64_t number;         /* LARGE */
+    uint32_t frame_max;      /* HELLO, NAMES */
+    int64_t pid;             /* NAMES */
+    uint64_t start_ticks;    /* NAMES */
+    uint64_t number;         /* LARGE, NAMES */
     uint64_t lane;           /* ASK, GRANT, DENY */
     uint32_t ring_bytes;     /* ASK */
     uint32_t window;         /* ASK */
