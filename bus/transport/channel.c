@@ -2,10 +2,10 @@
 /*
  * Channels with deadlines: what a program that has no event loop of its own calls.
  *
- * Each call tries the operation, waits on the channel's interest (shm-posix: on its semaphore) until
- * it is ready or the deadline passes, and tries again.  A send also pushes out what it buffered, as far as it goes,
- * since a caller that waits for an answer next would wait for ever otherwise; a receive does the
- * same each time that it wakes.
+ * Each call tries the operation, waits on the channel's interest (shm-posix: on its semaphore)
+ * until it is ready or the deadline passes, and tries again.  A send also pushes out what it
+ * buffered, as far as it goes, since a caller that waits for an answer next would wait for ever
+ * otherwise; a receive does the same each time that it wakes.
  *
  * One fd stands for both directions, so it may be ready because of work that the present call may
  * not do: frames to receive, while it waits for room.  Such a wake makes no progress, and rather
