@@ -203,6 +203,7 @@ static int measure(struct settings *settings, struct bench_row *rows, size_t cou
     bench_schedule(&settings->plan, rows, count);
     others = bench_load_others(&load);
     bench_scratch_remove(directory);
+    settings->plan.directory = NULL;
     if (settings->json)
         fine = bench_report_json(stdout, rows, count, others);
     else

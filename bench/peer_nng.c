@@ -23,19 +23,26 @@ static bool fine(struct bench_run *run, const char *call, int result)
     return result == 0 || bench_fail(run, "%s: %s", call, nng_strerror(result));
 }
 
-static bool open_end(struct bench_run *run, int (*make)(nng_socket *), struct end **opened)
+/* NULL when it said why. */
+static struct end *open_end(struct bench_run *run, int (*make)(nng_socket *))
 {
     struct end *end = calloc(1, sizeof(*end));
 
-    if (end == NULL || (end->message = calloc(1, run->what->size)) == NULL) {
-        free(end);
-        return bench_fail(run, "no memory");
+    if (end == NULL) {
+        (void)bench_fail(run, "no memory");
+        return NULL;
     }
-    *opened = end;
-    return fine(run, "nng_open",
-                run->what->trip ? nng_pair0_open(&end->socket) : make(&end->socket)) &&
-           fine(run, "nng_socket_set",
-                nng_socket_set_size(end->socket, NNG_OPT_RECVMAXSZ, run->what->size));
+    end->message = calloc(1, run->what->size);
+    if (end->message != NULL &&
+        fine(run, "nng_open",
+             run->what->trip ? nng_pair0_open(&end->socket) : make(&end->socket)) &&
+        fine(run, "nng_socket_set",
+             nng_socket_set_size(end->socket, NNG_OPT_RECVMAXSZ, run->what->size)))
+        return end;
+    (void)bench_fail(run, "no memory"); /* unless something else was said before */
+    free(end->message);
+    free(end);
+    return NULL;
 }
 
 static void make_url(const struct bench_run *run, char url[URL_SIZE])
@@ -48,11 +55,12 @@ static void make_url(const struct bench_run *run, char url[URL_SIZE])
 
 static bool open_receiver(struct bench_run *run, void **opened)
 {
-    struct end *end = NULL;
+    struct end *end;
     char url[URL_SIZE];
 
     make_url(run, url);
-    if (!open_end(run, nng_pull0_open, &end))
+    end = open_end(run, nng_pull0_open);
+    if (end == NULL)
         return false;
     *opened = end;
     return fine(run, "nng_listen", nng_listen(end->socket, url, NULL, 0));
@@ -60,12 +68,13 @@ static bool open_receiver(struct bench_run *run, void **opened)
 
 static bool open_sender(struct bench_run *run, unsigned index, void **opened)
 {
-    struct end *end = NULL;
+    struct end *end;
     char url[URL_SIZE];
 
     (void)index;
     make_url(run, url);
-    if (!open_end(run, nng_push0_open, &end))
+    end = open_end(run, nng_push0_open);
+    if (end == NULL)
         return false;
     *opened = end;
     return fine(run, "nng_dial", nng_dial(end->socket, url, NULL, 0));

@@ -69,15 +69,18 @@ static struct smew_bus_options bus_options(struct end *end)
     return options;
 }
 
-static bool open_end(struct bench_run *run, struct end **opened)
+/* NULL when it said why. */
+static struct end *open_end(struct bench_run *run)
 {
     struct end *end = calloc(1, sizeof(*end));
     struct smew_bus_options options;
     struct smew_error error = {SMEW_NO_MEMORY, "no memory"};
     char url[64];
 
-    if (end == NULL)
-        return bench_fail(run, "no memory");
+    if (end == NULL) {
+        (void)bench_fail(run, "no memory");
+        return NULL;
+    }
     end->run = run;
     end->message = calloc(1, run->what->size);
     end->options = (struct smew_send_options)SMEW_SEND_OPTIONS_INIT;
@@ -86,12 +89,12 @@ static bool open_end(struct bench_run *run, struct end **opened)
     options = bus_options(end);
     (void)snprintf(url, sizeof(url), "%s://bench-%u", run->peer->scheme, run->serial);
     if (end->message == NULL || smew_bus_open(url, &options, &end->bus, &error) != SMEW_OK) {
+        (void)bench_fail(run, "smew_bus_open: %s", error.text);
         free(end->message);
         free(end);
-        return bench_fail(run, "smew_bus_open: %s", error.text);
+        return NULL;
     }
-    *opened = end;
-    return true;
+    return end;
 }
 
 static bool claim(struct end *end, const char *id, smew_handler_fn handler)
@@ -130,9 +133,9 @@ static void on_ping(struct smew_bus *bus, const struct smew_message *message, vo
 
 static bool open_receiver(struct bench_run *run, void **end)
 {
-    struct end *opened;
+    struct end *opened = open_end(run);
 
-    if (!open_end(run, &opened))
+    if (opened == NULL)
         return false;
     opened->options.source = run->what->trip ? "echo" : NULL;
     *end = opened;
@@ -141,10 +144,10 @@ static bool open_receiver(struct bench_run *run, void **end)
 
 static bool open_sender(struct bench_run *run, unsigned index, void **end)
 {
-    struct end *opened;
+    struct end *opened = open_end(run);
 
     (void)index;
-    if (!open_end(run, &opened))
+    if (opened == NULL)
         return false;
     opened->options.source = run->what->trip ? "asker" : NULL;
     *end = opened;

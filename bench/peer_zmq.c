@@ -39,35 +39,54 @@ static bool prepare_inproc(struct bench_run *run)
     return run->shared != NULL || fail(run, "zmq_ctx_new");
 }
 
-/* A socket with its marks, not connected yet; a message is made by its first sender. */
-static bool open_end(struct bench_run *run, int type, struct end **opened)
+/* How many messages may wait on a side. */
+static int high_water(size_t size)
 {
-    const size_t fit = WAITING_BYTES / run->what->size;
-    const int mark = fit > WAITING_MOST    ? WAITING_MOST
-                     : fit < WAITING_LEAST ? WAITING_LEAST
-                                           : (int)fit;
+    const size_t fit = WAITING_BYTES / size;
+
+    return fit > WAITING_MOST ? WAITING_MOST : fit < WAITING_LEAST ? WAITING_LEAST : (int)fit;
+}
+
+static void free_end(struct bench_run *run, struct end *end)
+{
+    if (end->socket != NULL)
+        (void)zmq_close(end->socket);
+    if (run->shared == NULL)
+        (void)zmq_ctx_term(end->context);
+    free(end->message);
+    free(end);
+}
+
+/* A socket with its marks, not connected yet; NULL when it said why. */
+static struct end *open_end(struct bench_run *run, int type)
+{
+    const int mark = high_water(run->what->size);
     struct end *end = calloc(1, sizeof(*end));
 
-    if (end == NULL || (end->message = calloc(1, run->what->size)) == NULL) {
-        free(end);
-        return bench_fail(run, "no memory");
+    if (end == NULL) {
+        (void)bench_fail(run, "no memory");
+        return NULL;
     }
+    end->message = calloc(1, run->what->size);
     end->context = run->shared != NULL ? run->shared : zmq_ctx_new();
     end->socket = zmq_socket(end->context, run->what->trip ? ZMQ_PAIR : type);
-    *opened = end;
-    return (end->socket != NULL &&
-            zmq_setsockopt(end->socket, ZMQ_SNDHWM, &mark, sizeof(mark)) == 0 &&
-            zmq_setsockopt(end->socket, ZMQ_RCVHWM, &mark, sizeof(mark)) == 0) ||
-           fail(run, "zmq_socket");
+    if (end->message != NULL && end->socket != NULL &&
+        zmq_setsockopt(end->socket, ZMQ_SNDHWM, &mark, sizeof(mark)) == 0 &&
+        zmq_setsockopt(end->socket, ZMQ_RCVHWM, &mark, sizeof(mark)) == 0)
+        return end;
+    (void)fail(run, "zmq_socket");
+    free_end(run, end);
+    return NULL;
 }
 
 static bool open_receiver(struct bench_run *run, void **opened)
 {
-    struct end *end = NULL;
+    struct end *end;
     char url[URL_SIZE];
 
     make_url(run, url);
-    if (!open_end(run, ZMQ_PULL, &end))
+    end = open_end(run, ZMQ_PULL);
+    if (end == NULL)
         return false;
     *opened = end;
     return zmq_bind(end->socket, url) == 0 || fail(run, "zmq_bind");
@@ -75,12 +94,13 @@ static bool open_receiver(struct bench_run *run, void **opened)
 
 static bool open_sender(struct bench_run *run, unsigned index, void **opened)
 {
-    struct end *end = NULL;
+    struct end *end;
     char url[URL_SIZE];
 
     (void)index;
     make_url(run, url);
-    if (!open_end(run, ZMQ_PUSH, &end))
+    end = open_end(run, ZMQ_PUSH);
+    if (end == NULL)
         return false;
     *opened = end;
     return zmq_connect(end->socket, url) == 0 || fail(run, "zmq_connect");
@@ -144,15 +164,9 @@ static bool echo(struct bench_run *run, void *end, uint64_t count)
     return true;
 }
 
-static void close_end(struct bench_run *run, void *opened)
+static void close_end(struct bench_run *run, void *end)
 {
-    struct end *end = opened;
-
-    (void)zmq_close(end->socket);
-    if (run->shared == NULL)
-        (void)zmq_ctx_term(end->context);
-    free(end->message);
-    free(end);
+    free_end(run, end);
 }
 
 #define ZMQ_PEER(NAME, WHAT, PREPARE, MORE)                                                   \

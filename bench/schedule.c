@@ -122,7 +122,7 @@ static bool take_pair(const struct bench_plan *plan, struct bench_row *row, bool
     static const struct bench_side nobody;
     const struct bench_side *opponent = row->one_sample ? &nobody : &row->opponent;
     const struct bench_side *sides[2] = {&row->subject, opponent};
-    struct bench_result results[2];
+    struct bench_result results[2] = {{0}};
     double probes[3];
 
     if (opponent_first && opponent->peer != NULL) {
