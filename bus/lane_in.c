@@ -99,11 +99,13 @@ static enum smew_status make_lane(struct smew__inbound *inbound, const struct sm
     lane->bytes = smew__lane_memory_bytes(&spec);
     bus->lane_bytes += lane->bytes;
     bus->stats.lanes_in++;
-    if (status)
+    if (status) {
         free_lane(lane);
-    else
-        *out = lane;
-    return status;
+        return status;
+    }
+    (void)smew__lane_reader_arm(&lane->reader); /* its first record rings: nobody looks before */
+    *out = lane;
+    return SMEW_OK;
 }
 
 /* A number that the sender uses already would make two records one. */
