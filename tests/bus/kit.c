@@ -24,7 +24,7 @@ const char *kit_scheme(void)
 
 bool kit_is_pipe(void)
 {
-    return strcmp(scheme, "pipe") == 0;
+    return strcmp(scheme, "pipe") == 0 || strcmp(scheme, "shm") == 0;
 }
 
 const char *kit_url(const char *name)
