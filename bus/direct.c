@@ -124,6 +124,8 @@ static void note_sent(struct smew__producer *producer, struct smew__trail *trail
     atomic_fetch_add_explicit(&producer->bytes, bytes, memory_order_relaxed);
     if (smew__lane_writer_must_ring(&lane->writer))
         smew__channel_ring(lane->channel);
+    if (!smew__lane_writer_is_read(&lane->writer))
+        lane->failed = true; /* the service thread sends it again */
 }
 
 /* As smew__lane_begin(); a loan's record is finished later, everything else's at once. */
@@ -329,6 +331,7 @@ static enum outcome wait_for_room(struct attempt *attempt, struct smew__lane_out
     }
     if (until_ns > attempt->post->deadline_ns)
         until_ns = attempt->post->deadline_ns;
+    smew__lane_writer_refresh(&lane->writer);
     lane->sleeping = true; /* keeps its memory */
     smew__mutex_unlock(&producer->lock);
     (void)smew__lane_writer_wait(&lane->writer, attempt->turn, until_ns);

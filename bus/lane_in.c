@@ -16,22 +16,26 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "bus/inbound.h"
 #include "bus/intake.h"
 #include "bus/request.h"
 #include "diagnostics/log.h"
 
 enum {
-    TURN = 64,         /* records of a lane before another one's turn */
-    BUDGET = 1024,     /* records before other channels' turn */
-    RETIRED_MOST = 64, /* of one sender; an honest one's are few */
+    TURN = 64,           /* records of a lane before another one's turn */
+    BUDGET = 1024,       /* records before other channels' turn */
+    KNOWN_MS = 60000,    /* how long the ids of a lane that is over are known */
+    RETIRED_MOST = 1024, /* of one sender; an honest one's are few */
 };
 
 /* ---- giving -------------------------------------------------------------------------- */
 
-static void free_lane(struct smew__lane_in *lane)
+/* Nothing is read or answered in it any more; what came over it stays known. */
+static void release_memory(struct smew__lane_in *lane)
 {
-    smew__list_remove(&lane->link);
+    if (!lane->memory.header)
+        return;
     lane->bus->lane_bytes -= lane->bytes;
     lane->bus->stats.lanes_in--;
     smew__lane_reader_fini(&lane->reader);
@@ -39,8 +43,17 @@ static void free_lane(struct smew__lane_in *lane)
     smew__barriers_fini(&lane->barriers);
     smew__lane_names_fini(&lane->targets);
     smew__lane_names_fini(&lane->events);
-    smew__free(lane->entries);
     smew__free(lane->copy);
+    lane->memory = (struct smew__lane_memory){0};
+    lane->copy = NULL;
+    lane->over_ns = smew_now_ns();
+}
+
+static void free_lane(struct smew__lane_in *lane)
+{
+    smew__list_remove(&lane->link);
+    release_memory(lane);
+    smew__free(lane->entries);
     smew__free(lane);
 }
 
@@ -52,7 +65,8 @@ static enum smew_status make_parts(struct smew__lane_in *lane, const struct smew
         status = smew__lane_reader_init(&lane->reader, &lane->memory);
     if (status)
         return status;
-    lane->entries = smew__calloc(lane->memory.window, sizeof(*lane->entries));
+    lane->window = lane->memory.window;
+    lane->entries = smew__calloc(lane->window, sizeof(*lane->entries));
     lane->copy = smew__alloc(lane->memory.ring_bytes / 2);
     smew__barriers_init(&lane->barriers, (uint32_t)lane->memory.window);
     return lane->entries && lane->copy ? SMEW_OK : SMEW_NO_MEMORY;
@@ -145,7 +159,7 @@ enum smew_status smew__lanes_give(struct smew__inbound *inbound)
             free_lane(lane);
             smew__bus_unlock(bus);
         }
-        return status;
+        break; /* AGAIN: the question is asked again when the socket has room */
     }
     return status == SMEW_AGAIN ? SMEW_OK : status;
 }
@@ -161,7 +175,7 @@ static void publish(struct smew__lane_in *lane)
 
 static struct smew__entry *entry_of(struct smew__lane_in *lane, uint64_t number)
 {
-    return &lane->entries[number & (lane->memory.window - 1)];
+    return &lane->entries[number & (lane->window - 1)];
 }
 
 /* Records of it that come again are not known any more: nothing may follow the refused one. */
@@ -188,6 +202,8 @@ void smew__lane_in_complete(struct smew__lane_in *lane, uint64_t number, struct 
     } else if (entry->position && lane->sender->inbound) {
         smew__inbound_answer(lane->sender->inbound, entry->position, target, status);
     }
+    if (!lane->inbound && lane->in_flight == 0)
+        release_memory(lane);
 }
 
 struct smew__entry *smew__lane_in_find(struct smew__sender *sender, struct smew_message_id id)
@@ -259,6 +275,7 @@ static enum smew_status next_record(struct smew__lane_in *lane, struct smew__lan
         note_losses(lane);
     if (status == SMEW_RESET || status == SMEW_CLOSED)
         lane->read_out = true;
+    lane->ended = status == SMEW_RESET;
     return status;
 }
 
@@ -301,14 +318,23 @@ static enum smew_status take(struct smew__lane_in *lane)
     return SMEW_OK;
 }
 
-/* The lane that was waiting for this one may be read. */
+/*
+ * The lane that was waiting for this one may be read, when this one was read to its end; when it
+ * was given up, what it still held comes again, and nothing may overtake it.  With the lock held.
+ */
 static void unblock(struct smew__lane_in *lane)
 {
     SMEW_LIST_EACH (link, &lane->sender->lanes) {
         struct smew__lane_in *other = SMEW_CONTAINER(link, struct smew__lane_in, link);
 
-        if (other->after == lane->stream)
+        if (other->after != lane->stream)
+            continue;
+        if (lane->ended) {
             other->after = 0;
+        } else if (!other->read_out) {
+            give_up(other);
+            unblock(other);
+        }
     }
 }
 
@@ -346,8 +372,11 @@ static bool serve(struct smew__lane_in *lane, unsigned most)
         return false;
     for (unsigned i = 0; i < most && !status; i++)
         status = take(lane);
-    if (lane->read_out)
+    if (lane->read_out) {
+        smew__bus_lock(lane->bus);
         unblock(lane);
+        smew__bus_unlock(lane->bus);
+    }
     if (!status)
         return true;
     return status == SMEW_AGAIN && arm(lane);
@@ -384,21 +413,30 @@ bool smew__lanes_serve(struct smew__inbound *inbound)
 
 /* ---- ending -------------------------------------------------------------------------- */
 
+/* Reads a lane to its end, for the last time. */
+static void read_out(struct smew__lane_in *lane)
+{
+    lane->after = 0; /* those before it are read out: they come first in the list */
+    smew__lane_reader_leave(&lane->reader);
+    while (serve(lane, TURN))
+        ;
+}
+
 void smew__lanes_retire(struct smew__inbound *inbound)
 {
     struct smew_bus *bus = inbound->bus;
     struct smew__lane_in *lane;
 
     while (inbound->sender && (lane = next_lane(inbound, NULL)) != NULL) {
-        lane->after = 0; /* those before it are read out: they come first in the list */
-        while (serve(lane, TURN))
-            ;
+        if (lane->memory.header)
+            read_out(lane);
         smew__bus_lock(bus);
-        smew__lane_reader_close(&lane->reader, SMEW__LANE_CLOSED);
+        if (lane->memory.header)
+            smew__lane_reader_close(&lane->reader, SMEW__LANE_CLOSED);
         lane->inbound = NULL;
         lane->read_out = true;
         if (lane->in_flight == 0)
-            free_lane(lane);
+            release_memory(lane);
         smew__bus_unlock(bus);
     }
 }
@@ -410,8 +448,10 @@ void smew__lanes_in_sweep(struct smew__sender *sender)
     SMEW_LIST_EACH_SAFE (link, &sender->lanes) {
         struct smew__lane_in *lane = SMEW_CONTAINER(link, struct smew__lane_in, link);
 
-        retired += !lane->inbound;
-        if (lane->read_out && lane->in_flight == 0 && (lane->inbound || retired > RETIRED_MOST))
+        if (!lane->read_out || lane->in_flight > 0)
+            continue;
+        release_memory(lane);
+        if (++retired > RETIRED_MOST || smew_now_ns() - lane->over_ns > KNOWN_MS * SMEW_NS_PER_MS)
             free_lane(lane);
     }
 }

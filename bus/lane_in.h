@@ -12,9 +12,10 @@
  *                     └── channel lost ──► RETIRED ┘── the sender is gone ────► freed
  *
  * When its channel is lost a lane is first read to its end: what a dead producer committed is
- * delivered.  A producer that lives will send again what had no answer.  So a retired lane is kept
- * as long as records of it are at work: their ids are found here (smew__lane_in_find), by number,
- * and what they come to is told on the sender's new channel.
+ * delivered.  A producer that lives will send again what had no answer, or had none yet when it
+ * noticed the loss.  So a lane that is over is kept for a while without its memory: ids are found
+ * here (smew__lane_in_find), by number, and what becomes of them is told on the sender's new
+ * channel.
  *
  * `after`: a larger lane is begun when the smaller one before it has been read to its end.
  *
@@ -38,6 +39,7 @@ struct smew__lane_in {
     struct smew__list link;        /* in sender->lanes, in the order of being given */
     uint32_t stream;
     uint64_t after; /* the stream of the lane before it, as long as that is read; 0: none */
+    bool ended;     /* by its producer, and read_out */
     bool settled;   /* its memory may be touched */
     bool read_out;  /* to its end */
     uint32_t in_flight;
@@ -45,7 +47,9 @@ struct smew__lane_in {
 
     struct smew__lane_memory memory;
     struct smew__lane_reader reader;
-    struct smew__entry *entries; /* by number, a ring of the lane's window */
+    uint64_t window;
+    uint64_t over_ns;            /* since when its memory is gone */
+    struct smew__entry *entries; /* by number, a ring of the window */
     struct smew__barriers barriers;
     struct smew__lane_names targets;
     struct smew__lane_names events;

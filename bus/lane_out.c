@@ -492,7 +492,7 @@ static enum smew_status take_grants(struct smew__peer *peer)
 
 void smew__lane_out_collect(struct smew__lane_out *lane)
 {
-    if (collect(lane))
+    if (collect(lane) || !smew__lane_writer_is_read(&lane->writer))
         lane->failed = true;
     publish_settled(lane);
 }
@@ -505,6 +505,7 @@ static void serve_granted(struct smew__lane_out *lane)
     bool watched = atomic_load_explicit(&lane->watchers, memory_order_relaxed) > 0 ||
                    atomic_load_explicit(&bus->quiet_waiters, memory_order_relaxed) > 0;
 
+    smew__lane_writer_refresh(&lane->writer);
     watched = watched && !smew__lane_writer_idle(&lane->writer);
     smew__lane_writer_watch(&lane->writer, watched);
     smew__lane_out_collect(lane);
@@ -516,6 +517,14 @@ static void serve_granted(struct smew__lane_out *lane)
     smew__condition_broadcast(&bus->changed);
     bus->follow_up |= SMEW__FOLLOW_OUTBOX | SMEW__FOLLOW_LIMBO;
     smew__bus_unlock(bus);
+}
+
+/* What a smaller lane before it still holds is older. */
+static void lose_in_order(struct smew__lane_out *lane)
+{
+    if (lane->after && lane->after->state == SMEW__LANE_GRANTED)
+        lose_in_order(lane->after);
+    lose(lane);
 }
 
 static enum smew_status serve(struct smew__lane_out *lane, struct smew_channel *channel)
@@ -530,7 +539,7 @@ static enum smew_status serve(struct smew__lane_out *lane, struct smew_channel *
     else if (lane->state == SMEW__LANE_GRANTED)
         serve_granted(lane);
     if (lane->failed)
-        lose(lane);
+        lose_in_order(lane);
     return status;
 }
 

@@ -240,6 +240,7 @@ static void on_heartbeat(uv_timer_t *heartbeat)
         smew__peer_look(peer, now_ns);
     smew__sender_sweep(bus);
     smew__inbounds_look(bus);
+    smew__lanes_watch(bus);
     smew__outbox_look(bus);
     if (!smew__list_empty(&bus->limbo))
         bus->follow_up |= SMEW__FOLLOW_LIMBO;

@@ -146,6 +146,12 @@ void smew__lane_reader_disarm(struct smew__lane_reader *reader); /* awake: nobod
  */
 bool smew__lane_reader_ready(const struct smew__lane_reader *reader);
 
+/*
+ * The producer is told that this side leaves, before the last records are read: said afterwards,
+ * what is committed behind the last look would be read by nobody.  A producer looks at it behind
+ * the fence of must_ring, which pairs with the one in here.
+ */
+void smew__lane_reader_leave(struct smew__lane_reader *reader);
 /* The producer is told that nothing is read any more. */
 void smew__lane_reader_close(struct smew__lane_reader *reader, enum smew__lane_state state);
 

@@ -102,6 +102,13 @@ void smew__lane_reader_disarm(struct smew__lane_reader *reader)
     atomic_store_explicit(&reader->memory->cursors->armed, 0, memory_order_relaxed);
 }
 
+void smew__lane_reader_leave(struct smew__lane_reader *reader)
+{
+    /* Relaxed: the fence orders it before the last looks, and pairs with that of must_ring. */
+    atomic_store_explicit(&reader->memory->cursors->state, SMEW__LANE_CLOSED, memory_order_relaxed);
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
 void smew__lane_reader_close(struct smew__lane_reader *reader, enum smew__lane_state state)
 {
     struct smew__cursors *cursors = reader->memory->cursors;

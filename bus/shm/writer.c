@@ -126,6 +126,23 @@ uint64_t smew__lane_writer_commit(struct smew__lane_writer *writer,
     return number;
 }
 
+void smew__lane_writer_refresh(struct smew__lane_writer *writer)
+{
+    if (writer->head_number == writer->tail_number)
+        return;
+    /* Release, as in publish: it is the same word. */
+    atomic_store_explicit(&writer->memory->header->head,
+                          smew__head_pack(writer->head_number, writer->head_position),
+                          memory_order_release);
+}
+
+bool smew__lane_writer_is_read(const struct smew__lane_writer *writer)
+{
+    /* Relaxed: the fence of must_ring orders it behind the commit. */
+    return atomic_load_explicit(&writer->memory->cursors->state, memory_order_relaxed) ==
+           SMEW__LANE_OPEN;
+}
+
 void smew__lane_writer_abort(struct smew__lane_writer *writer)
 {
     writer->reserved = 0;

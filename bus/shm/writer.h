@@ -99,6 +99,12 @@ enum smew_status smew__lane_writer_reserve(struct smew__lane_writer *writer, uin
  */
 uint64_t smew__lane_writer_commit(struct smew__lane_writer *writer,
                                   const struct smew__record_header *header);
+/*
+ * Stores the head once more, where something is in flight: were it damaged, and a record too, the
+ * consumer would wait for the next publish, and a producer whose lane is full for the consumer.
+ * Now and then, and before a sleep for room.
+ */
+void smew__lane_writer_refresh(struct smew__lane_writer *writer);
 /* Gives the reserved room back; nothing was ever visible. */
 void smew__lane_writer_abort(struct smew__lane_writer *writer);
 
@@ -107,6 +113,9 @@ void smew__lane_writer_abort(struct smew__lane_writer *writer);
  * caller rings then (a datagram on the connection's socket).
  */
 bool smew__lane_writer_must_ring(struct smew__lane_writer *writer);
+/* Behind that: does the consumer still read?  When it does not, what was committed is to be sent
+ * again. */
+bool smew__lane_writer_is_read(const struct smew__lane_writer *writer);
 
 /*
  * Looks at what the consumer answered and moves `tail`.  `on_answer` is called once for each record
