@@ -14,6 +14,8 @@ extern const struct smew_transport_ops smew__transport_shm;
 extern const struct smew_transport_ops smew__transport_shm_posix;
 #endif
 
+/* Is it something else than sending that this channel waits for with POLLOUT? */
+bool smew__shm_waits_otherwise(const struct smew_channel *channel);
 /*
  * Waits as this channel's scheme does it best, until something may have changed: OK, TIMEOUT;
  * UNSUPPORTED: wait for what interest() says.

@@ -55,6 +55,8 @@ static enum smew_status wait_for(struct wait *wait, const struct smew_channel *c
     short events = (short)(interest.events & wanted);
     enum smew_status status = SMEW_OK;
 
+    if (smew__shm_waits_otherwise(channel))
+        events &= (short)~POLLOUT;
     if (wait->wakes > 0 && smew_now_ns() >= wait->deadline_ns)
         return SMEW_TIMEOUT;
     if (wait->wakes > 0 && events == 0)

@@ -176,7 +176,9 @@ static void a_lane_is_given_and_used(void **state)
     expect_no_ask(pair.accepted);
     expect_nothing(pair.dialled);
     assert_true(ready(pair.dialled)); /* heard, and not taken */
+    assert_int_equal(smew__lane_memory_settle(&memory), SMEW_AGAIN);
     grant = expect_grant(pair.dialled, 7, SMEW_OK);
+    assert_int_equal(smew__lane_memory_settle(&memory), SMEW_OK);
     expect_no_grant(pair.dialled);
     assert_int_equal(grant.memory.lane, 7);
     use_lane(&pair, &grant.memory, &memory);

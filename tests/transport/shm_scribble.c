@@ -12,6 +12,8 @@
 
 #include <unistd.h>
 
+#include "base/os/fd.h"
+
 enum {
     ROUNDS = 400,
     FRAMES = 20,
@@ -317,6 +319,60 @@ static void a_killed_receiver_is_noticed(void **state)
     listener->ops->close(listener);
 }
 
+/* The status of the first send that finds no room. */
+static enum smew_status stuff(struct smew_channel *channel)
+{
+    static const uint8_t data[1000];
+    struct smew_bytes part = {data, sizeof data};
+    enum smew_status status;
+
+    while ((status = channel->ops->try_send(channel, &part, 1)) == SMEW_OK)
+        ;
+    (void)channel->ops->flush(channel);
+    return status;
+}
+
+static bool is_ready(const struct smew_channel *channel)
+{
+    struct smew_interest interest = channel->ops->interest(channel);
+
+    return smew__fd_wait(interest.fd, interest.events, 0) == SMEW_OK;
+}
+
+/* Bells for room are taken away by who sends only, or its event loop would never sleep again. */
+static void who_only_sends_can_sleep(void **state)
+{
+    struct smew_listener *listener = shm_raw_listen();
+    struct smew_channel *sender = dial();
+    struct smew_channel *receiver = shm_raw_accept(listener);
+    struct smew_bytes frame;
+
+    (void)state;
+    assert_non_null(sender);
+    assert_int_equal(receiver->ops->try_receive(receiver, &frame), SMEW_AGAIN);
+    assert_int_equal(sender->ops->try_receive(sender, &frame), SMEW_AGAIN);
+    assert_int_equal(smew_channel_send(receiver, "hello", 5, 0), SMEW_OK);
+    assert_int_equal(smew_channel_receive(sender, &frame, SHM_RAW_WAIT_MS), SMEW_OK);
+    assert_int_equal(sender->ops->try_receive(sender, &frame), SMEW_AGAIN);
+    for (int round = 0; round < 10; round++) {
+        assert_int_equal(stuff(sender), SMEW_AGAIN);
+        assert_false(is_ready(sender));
+        for (int i = 0; i < 80; i++) /* more than a quarter */
+            assert_int_equal(receiver->ops->try_receive(receiver, &frame), SMEW_OK);
+        assert_true(is_ready(sender));
+    }
+    /* A frame that came meanwhile is not forgotten with the bells. */
+    assert_int_equal(smew_channel_send(receiver, "again", 5, 0), SMEW_OK);
+    assert_int_equal(stuff(sender), SMEW_AGAIN);
+    assert_true(is_ready(sender));
+    assert_int_equal(sender->ops->try_receive(sender, &frame), SMEW_OK);
+    assert_int_equal(sender->ops->try_receive(sender, &frame), SMEW_AGAIN);
+    assert_false(is_ready(sender));
+    smew_channel_close(sender);
+    smew_channel_close(receiver);
+    listener->ops->close(listener);
+}
+
 /* One fd for each end, once both have what they share. */
 static void a_connection_costs_one_fd_an_end(void **state)
 {
@@ -346,6 +402,7 @@ int main(void)
         SUPPORT_TEST(cursors_that_lie_end_the_sending),
         SUPPORT_TEST(a_killed_sender_loses_nothing_that_it_sent),
         SUPPORT_TEST(a_killed_receiver_is_noticed),
+        SUPPORT_TEST(who_only_sends_can_sleep),
         SUPPORT_TEST(a_connection_costs_one_fd_an_end),
     };
 

@@ -46,6 +46,11 @@ void smew__shm_stop(struct smew__shm_end *end, enum smew_status status)
     smew__socket_shutdown(end->fd);
 }
 
+static bool can_send(const struct smew__shm_end *end)
+{
+    return smew__shm_owes(end) || end->wish == SMEW__SHM_SOCKET || smew__shm_wish_fulfilled(end);
+}
+
 /*
  * Beside what comes in, the fd is ready for what is there already but not in the socket: a frame
  * that was heard or whose bell was taken with something else, room that somebody waits for, an
@@ -57,7 +62,7 @@ static bool has_work(const struct smew__shm_end *end)
         return true;
     if (end->has_bus && (end->asked_count > 0 || end->answer_count > 0))
         return true;
-    return smew__shm_owes(end) || end->wish == SMEW__SHM_SOCKET || smew__shm_wish_fulfilled(end);
+    return can_send(end);
 }
 
 static struct smew_interest shm_interest(const struct smew_channel *channel)
@@ -107,6 +112,12 @@ const struct smew_channel_ops smew__shm_ops = {
     .credentials = shm_credentials,
     .close = shm_close,
 };
+
+bool smew__shm_waits_otherwise(const struct smew_channel *channel)
+{
+    return channel->ops == &smew__shm_ops &&
+           !can_send((const struct smew__shm_end *)(const void *)channel);
+}
 
 enum smew_status smew__shm_wait(const struct smew_channel *channel, uint64_t deadline_ns)
 {

@@ -216,6 +216,8 @@ enum smew_status smew__shm_hear_hello(struct smew__shm_end *end);
  * a HELLO, and has a lane.
  */
 enum smew_status smew__shm_hear_early(struct smew__shm_end *end);
+/* Takes the bells that are next in the socket; were there any? */
+bool smew__shm_hear_bells(struct smew__shm_end *end);
 
 /* ---- send.c ---- */
 
@@ -227,6 +229,11 @@ bool smew__shm_wish_fulfilled(const struct smew__shm_end *end);
 
 /* ---- receive.c ---- */
 
+/*
+ * Before a sender sleeps: bells that were for room, or for frames that were received, are taken
+ * away, or they would keep it awake.
+ */
+void smew__shm_calm(struct smew__shm_end *end);
 enum smew_status smew__shm_try_receive(struct smew_channel *channel, struct smew_bytes *frame);
 void smew__shm_receive_fini(struct smew__shm_end *end);
 

@@ -99,6 +99,7 @@ enum smew_status smew__channel_ask(struct smew_channel *channel, const struct sm
         return SMEW_INVALID;
     if (end->ask_count == SMEW__SHM_ASKS_MAX)
         return SMEW_AGAIN; /* the next answer makes the fd ready */
+    end->has_bus = true;
     status = smew__shm_say(end, &datagram, NULL, 0);
     if (status == SMEW_OK)
         end->asks[end->ask_count++] = *ask;

@@ -3,9 +3,8 @@
  * The datagrams of an end.
  *
  * Saying.  HELLO comes first; where it could not be sent at once (a new connection has room, but
- * the kernel may be out of memory) it is sent with the next call.  A bell that the socket does not
- * take is owed in the same way: the datagrams that fill the socket would wake the other end as
- * well, but the kernel says "full" also when it is out of memory.
+ * the kernel may be out of memory) it is sent with the next call.  A bell is owed in the same way
+ * when the kernel is out of memory; but where the socket is full, what fills it rings as well.
  *
  * Hearing.  The kernel keeps an end's datagrams when the end closes, but where that end had not
  * read everything, it first says once that the connection was reset; so the end of a connection is
@@ -16,6 +15,7 @@
  */
 #include "bus/transport/shm/end.h"
 
+#include <poll.h>
 #include <string.h>
 
 #include "base/os/fd.h"
@@ -75,6 +75,8 @@ enum smew_status smew__shm_settle(struct smew__shm_end *end)
         status = say_hello(end);
     if (status == SMEW_OK && end->owes_bell) {
         status = send_datagram(end, &bell, NULL, 0);
+        if (status == SMEW_AGAIN && smew__fd_wait(end->fd, POLLOUT, 0) == SMEW_TIMEOUT)
+            status = SMEW_OK; /* full */
         end->owes_bell = status != SMEW_OK;
         end->kind->wake(end);
     }
@@ -283,6 +285,20 @@ enum smew_status smew__shm_hear_early(struct smew__shm_end *end)
         status = hear_one(end);
     }
     return status;
+}
+
+bool smew__shm_hear_bells(struct smew__shm_end *end)
+{
+    bool rung = false;
+    uint8_t type = 0;
+
+    for (int i = 0; i < HEAR_MAX && end->receiving == SMEW_OK; i++) {
+        if (smew__packet_peek(end->fd, &type) != SMEW_OK || type != SMEW__SHM_BELL ||
+            hear_one(end) != SMEW_OK)
+            break;
+        rung = true;
+    }
+    return rung;
 }
 
 enum smew_status smew__shm_hear_hello(struct smew__shm_end *end)

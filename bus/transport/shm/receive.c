@@ -240,6 +240,23 @@ static enum smew_status rest(struct smew__shm_end *end)
     return smew__lane_reader_arm(&end->in) ? SMEW_OK : SMEW_AGAIN;
 }
 
+void smew__shm_calm(struct smew__shm_end *end)
+{
+    enum smew_status status;
+
+    /* To a bus, which receives anyway, a bell may mean its lanes. */
+    if (end->held || end->taken || end->ended || end->rung || end->has_bus)
+        return;
+    status = settle_lane(end);
+    if ((status != SMEW_OK && status != SMEW_AGAIN) ||
+        (status == SMEW_OK && smew__lane_reader_ready(&end->in)) || !smew__shm_hear_bells(end))
+        return;
+    if (status == SMEW_AGAIN)
+        end->rung = settle_lane(end) != SMEW_AGAIN; /* the other end has the lane since just now */
+    else
+        end->rung = smew__lane_reader_arm(&end->in);
+}
+
 /* ---- operations ---------------------------------------------------------------------- */
 
 enum smew_status smew__shm_try_receive(struct smew_channel *channel, struct smew_bytes *frame)

@@ -191,6 +191,7 @@ static enum smew_status find_room(struct smew__shm_end *end, uint64_t payload_si
     if (status == SMEW_AGAIN) {
         end->wished = payload_size;
         end->wished_large = large;
+        smew__shm_calm(end);
         return wish(end, SMEW__SHM_ROOM);
     }
     forget_wish(end);
