@@ -3,23 +3,19 @@
  * A node that serves, and somebody who writes to its socket by hand: another program, another
  * version, damage, nonsense in the right form.  Each is refused and counted, the one that can read
  * is told why, and the node goes on serving the others.
+ *
+ * Argument: the scheme.
  */
 
-#include <glob.h>
-#include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <smew/smew.h>
 
-#include "base/bytes.h"
 #include "serialization/item.h"
-#include "serialization/stream.h"
 #include "tests/support/support.h"
+#include "tests/system/byhand.h"
 
 enum { WAIT_MS = 5000, WINDOW = 4 };
 
@@ -27,58 +23,11 @@ static struct smew_bus *host, *friend;
 static struct smew_bus *quiet;     /* a node that sent one event and says nothing any more */
 static uint64_t quiet_incarnation; /* as the host saw it */
 
-/* ---- a client by hand ---------------------------------------------------------------- */
+/* ---- what is said by hand -------------------------------------------------------------- */
 
 static int dial(void)
 {
-    char pattern[256];
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    glob_t found;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    snprintf(pattern, sizeof(pattern), "%s/pipe/hostile/%s.sock", support_runtime_dir(),
-             smew_bus_address(host) + 1);
-    assert_int_equal(glob(pattern, 0, NULL, &found), 0);
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s", found.gl_pathv[0]);
-    globfree(&found);
-    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-    return fd;
-}
-
-/* The other side may have closed already: that is what it is tested for. */
-static void put(int fd, const void *data, size_t size)
-{
-    (void)!send(fd, data, size, MSG_NOSIGNAL);
-}
-
-static void put_preamble(int fd)
-{
-    uint8_t preamble[SMEW__STREAM_PREAMBLE_SIZE];
-
-    smew__stream_preamble(preamble);
-    put(fd, preamble, sizeof(preamble));
-}
-
-static void put_frame(int fd, const void *data, size_t size)
-{
-    struct smew_bytes part = {data, size};
-    uint8_t head[SMEW__STREAM_HEAD_SIZE], tail[SMEW__STREAM_TAIL_SIZE];
-
-    smew__stream_head((uint32_t)size, head);
-    smew__stream_tail(head, &part, 1, tail);
-    put(fd, head, sizeof(head));
-    put(fd, data, size);
-    put(fd, tail, sizeof(tail));
-}
-
-static void put_item(int fd, const struct smew__item *item)
-{
-    struct smew__buffer buffer;
-
-    smew__buffer_init(&buffer);
-    assert_int_equal(smew__codec_frame.encode(item, &buffer), SMEW_OK);
-    put_frame(fd, buffer.data, buffer.size);
-    smew__buffer_fini(&buffer);
+    return byhand_dial("hostile", smew_bus_address(host));
 }
 
 /* A HELLO in the name of the quiet node. */
@@ -109,22 +58,6 @@ static struct smew__item envelope_of(uint64_t node, uint64_t sequence)
                                             .payload = ""}};
 }
 
-/* Reads until the other side closes; what it said, as far as it fits. */
-static size_t read_to_end(int fd, uint8_t *data, size_t size)
-{
-    struct pollfd waited = {.fd = fd, .events = POLLIN};
-    size_t used = 0;
-    ssize_t got;
-
-    do {
-        assert_int_equal(poll(&waited, 1, WAIT_MS), 1);
-        got = recv(fd, data + used, size - used, 0);
-        used += got > 0 ? (size_t)got : 0;
-    } while (got > 0 && used < size);
-    close(fd);
-    return used;
-}
-
 /* ---- the node under attack ----------------------------------------------------------- */
 
 static void on_message(struct smew_bus *bus, const struct smew_message *message, void *user)
@@ -136,12 +69,14 @@ static void on_message(struct smew_bus *bus, const struct smew_message *message,
         assert_int_equal(smew_bus_reply(bus, message, "here", 4, SMEW_CONTENT_RAW), SMEW_OK);
 }
 
-static uint64_t bad_frames(void)
+/* A channel may hang up a moment before its node counts why. */
+static bool has_counted(void *unused)
 {
     struct smew_bus_stats stats;
 
+    (void)unused;
     assert_int_equal(smew_bus_stats(host, &stats), SMEW_OK);
-    return stats.bad_frames;
+    return stats.bad_frames == 1;
 }
 
 struct answer {
@@ -186,9 +121,9 @@ static bool quiet_was_heard(void *unused)
 static int open_nodes(void **state)
 {
     quiet_incarnation = 0;
-    return support_setup(state) || smew_bus_open("pipe://hostile", NULL, &host, NULL) ||
-           smew_bus_open("pipe://hostile", NULL, &friend, NULL) ||
-           smew_bus_open("pipe://hostile", NULL, &quiet, NULL) ||
+    return support_setup(state) || smew_bus_open(byhand_url("hostile"), NULL, &host, NULL) ||
+           smew_bus_open(byhand_url("hostile"), NULL, &friend, NULL) ||
+           smew_bus_open(byhand_url("hostile"), NULL, &quiet, NULL) ||
            smew_bus_register(host, "echo", on_message, NULL, NULL, NULL) ||
            smew_bus_register(host, "held", on_message, NULL, NULL, NULL) ||
            smew_bus_send(quiet, "echo", "HELLO", NULL, 0, NULL) ||
@@ -206,10 +141,8 @@ static int close_nodes(void **state)
 /* Writes nonsense; the node closes, counts it, and goes on. */
 static void assert_refused(int fd)
 {
-    uint8_t said[4096];
-
-    (void)read_to_end(fd, said, sizeof(said));
-    assert_int_equal(bad_frames(), 1);
+    (void)byhand_hear_to_end(fd, NULL);
+    assert_true(support_wait_until(has_counted, NULL, WAIT_MS));
     assert_still_serves();
 }
 
@@ -220,17 +153,16 @@ static void another_program(void **state)
     int fd = dial();
 
     (void)state;
-    put(fd, "GET / HTTP/1.1\r\n\r\n", 18);
+    byhand_put(fd, "GET / HTTP/1.1\r\n\r\n", 18);
     assert_refused(fd);
 }
 
 static void another_version(void **state)
 {
-    static const uint8_t newer[] = {'S', 'M', 'E', 'W', 9, 8, 0, 0};
     int fd = dial();
 
     (void)state;
-    put(fd, newer, sizeof(newer));
+    byhand_greet_strangely(fd);
     assert_refused(fd);
 }
 
@@ -240,20 +172,18 @@ static void a_damaged_frame(void **state)
     int fd = dial();
 
     (void)state;
-    put_preamble(fd);
-    put(fd, frame, sizeof(frame));
+    byhand_greet(fd);
+    byhand_put(fd, frame, sizeof(frame));
     assert_refused(fd);
 }
 
 static void an_oversized_frame(void **state)
 {
-    uint8_t head[4];
     int fd = dial();
 
     (void)state;
-    put_preamble(fd);
-    smew__put_be32(head, SMEW_FRAME_MAX + 1);
-    put(fd, head, sizeof(head));
+    byhand_greet(fd);
+    byhand_put_oversized(fd);
     assert_refused(fd);
 }
 
@@ -262,8 +192,8 @@ static void a_frame_that_is_no_item(void **state)
     int fd = dial();
 
     (void)state;
-    put_preamble(fd);
-    put_frame(fd, "\xff\xff\xff", 3);
+    byhand_greet(fd);
+    byhand_put_frame(fd, "\xff\xff\xff", 3);
     assert_refused(fd);
 }
 
@@ -273,8 +203,8 @@ static void an_envelope_before_its_hello(void **state)
     int fd = dial();
 
     (void)state;
-    put_preamble(fd);
-    put_item(fd, &envelope);
+    byhand_greet(fd);
+    byhand_put_item(fd, &envelope);
     assert_refused(fd);
 }
 
@@ -285,9 +215,9 @@ static void an_envelope_of_somebody_else(void **state)
     int fd = dial();
 
     (void)state;
-    put_preamble(fd);
-    put_item(fd, &hello);
-    put_item(fd, &envelope);
+    byhand_greet(fd);
+    byhand_put_item(fd, &hello);
+    byhand_put_item(fd, &envelope);
     assert_refused(fd);
 }
 
@@ -297,12 +227,12 @@ static void more_than_its_window(void **state)
     int fd = dial();
 
     (void)state;
-    put_preamble(fd);
-    put_item(fd, &hello);
+    byhand_greet(fd);
+    byhand_put_item(fd, &hello);
     for (uint64_t i = 1; i <= 4096; i++) { /* the host does not poll: nothing completes */
         struct smew__item envelope = envelope_of(quiet_incarnation, i);
 
-        put_item(fd, &envelope);
+        byhand_put_item(fd, &envelope);
     }
     assert_refused(fd);
 }
@@ -312,10 +242,9 @@ static void a_truncated_frame(void **state)
     int fd = dial();
 
     (void)state;
-    put_preamble(fd);
-    put(fd, "\0\0\0\x10half", 8);
-    assert_int_equal(shutdown(fd, SHUT_WR), 0);
-    (void)read_to_end(fd, (uint8_t[4096]){0}, 4096); /* lost like any connection */
+    byhand_greet(fd);
+    byhand_put_half(fd);
+    (void)byhand_hear_to_end(fd, NULL); /* lost like any connection */
     assert_still_serves();
 }
 
@@ -323,20 +252,11 @@ static void a_truncated_frame(void **state)
 static void assert_told(const struct smew__item *hello, enum smew_status status, const char *why)
 {
     struct smew__item answer = {0};
-    struct smew_bytes frame;
-    uint8_t said[4096];
-    size_t size, used;
     int fd = dial();
 
-    put_preamble(fd);
-    put_item(fd, hello);
-    size = read_to_end(fd, said, sizeof(said));
-    assert_true(size > SMEW__STREAM_PREAMBLE_SIZE);
-    assert_int_equal(smew__stream_parse(said + SMEW__STREAM_PREAMBLE_SIZE,
-                                        size - SMEW__STREAM_PREAMBLE_SIZE, SMEW_FRAME_MAX, &frame,
-                                        &used),
-                     SMEW_OK);
-    assert_int_equal(smew__codec_frame.decode(frame.data, frame.size, &answer), SMEW_OK);
+    byhand_greet(fd);
+    byhand_put_item(fd, hello);
+    assert_true(byhand_hear_to_end(fd, &answer));
     assert_int_equal(answer.type, SMEW__ITEM_REFUSE);
     assert_int_equal(answer.refuse.status, status);
     assert_non_null(strstr(answer.refuse.text.data, why));
@@ -358,7 +278,7 @@ static void a_false_identity_is_told_so(void **state)
 
     (void)state;
     assert_told(&hello, SMEW_PERMISSION, "another node");
-    assert_int_equal(bad_frames(), 1);
+    assert_true(support_wait_until(has_counted, NULL, WAIT_MS));
 }
 
 /* libuv keeps two descriptors from its first loop on: no leak of any test. */
@@ -375,7 +295,7 @@ static int first_loop(void **state)
 
 #define HOSTILE_TEST(function) cmocka_unit_test_setup_teardown(function, open_nodes, close_nodes)
 
-int main(void)
+int main(int count, char **arguments)
 {
     const struct CMUnitTest tests[] = {
         HOSTILE_TEST(another_program),
@@ -391,5 +311,6 @@ int main(void)
         HOSTILE_TEST(a_false_identity_is_told_so),
     };
 
+    byhand_use(count > 1 ? arguments[1] : "pipe");
     return cmocka_run_group_tests(tests, first_loop, NULL);
 }
