@@ -45,7 +45,7 @@ static void test_other_versions(void **state)
     assert_int_equal(decode_hex("fa0100"), SMEW_VERSION);         /* item 31 */
     assert_int_equal(decode_hex("2203a00601"), SMEW_OK);          /* an ACK with a field 100 */
     assert_int_equal(decode_hex("0a051201700801"), SMEW_VERSION); /* HELLO, feature bit 0 */
-    assert_int_equal(decode_hex("1202083d"), SMEW_VERSION);       /* REFUSE with status -31 */
+    assert_int_equal(decode_hex("1202083f"), SMEW_VERSION);       /* REFUSE with status -32 */
     assert_int_equal(decode_hex("12020802"), SMEW_CORRUPT);       /* REFUSE with status 1 */
     /* An envelope of kind 6, and of kind 1 with flag 8 and with content type 4. */
     assert_int_equal(decode_hex("1a0b20063a01614201624a0163"), SMEW_VERSION);

@@ -21,7 +21,7 @@ complain() {
 
 # ---- ./dev VERB [PRESET], in the blocks, the tables and the sentences ----
 
-grep -o '`*\./dev [a-z]*\( [a-z]*\)\{0,1\}' "$readme" | tr -d '`' |
+grep -o '`*\./dev [a-z]*\( [a-z0-9]*\)\{0,1\}' "$readme" | tr -d '`' |
     sed 's/ *$//' | sort -u >"$work/dev"
 while read -r _ verb preset; do
     "$root/dev" help | grep -q "^  $verb " || complain "./dev has no verb $verb"
