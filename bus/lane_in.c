@@ -34,10 +34,12 @@ enum {
 /* Nothing is read or answered in it any more; what came over it stays known. */
 static void release_memory(struct smew__lane_in *lane)
 {
-    if (!lane->memory.header)
-        return;
-    lane->bus->lane_bytes -= lane->bytes;
-    lane->bus->stats.lanes_in--;
+    if (lane->bytes) { /* it was given */
+        lane->bus->lane_bytes -= lane->bytes;
+        lane->bus->stats.lanes_in--;
+        lane->bytes = 0;
+        lane->over_ns = smew_now_ns();
+    }
     smew__lane_reader_fini(&lane->reader);
     smew__lane_memory_fini(&lane->memory);
     smew__barriers_fini(&lane->barriers);
@@ -46,7 +48,6 @@ static void release_memory(struct smew__lane_in *lane)
     smew__free(lane->copy);
     lane->memory = (struct smew__lane_memory){0};
     lane->copy = NULL;
-    lane->over_ns = smew_now_ns();
 }
 
 static void free_lane(struct smew__lane_in *lane)
@@ -110,13 +111,13 @@ static enum smew_status make_lane(struct smew__inbound *inbound, const struct sm
     lane->after = ask->after;
     status = make_parts(lane, &spec);
     smew__list_append(&inbound->sender->lanes, &lane->link);
-    lane->bytes = smew__lane_memory_bytes(&spec);
-    bus->lane_bytes += lane->bytes;
-    bus->stats.lanes_in++;
     if (status) {
         free_lane(lane);
         return status;
     }
+    lane->bytes = smew__lane_memory_bytes(&spec);
+    bus->lane_bytes += lane->bytes;
+    bus->stats.lanes_in++;
     (void)smew__lane_reader_arm(&lane->reader); /* its first record rings: nobody looks before */
     *out = lane;
     return SMEW_OK;
