@@ -25,7 +25,11 @@
 #include "bus/transmit.h"
 #include "diagnostics/log.h"
 
-enum { RESULTS_MOST = 1024, WINDOW_MOST = 65536 };
+enum {
+    RESULTS_MOST = 1024,
+    WINDOW_MOST = 65536,
+    LAST_TURNS = 1024, /* of reading what somebody left who is gone */
+};
 
 /* ---- closing ------------------------------------------------------------------------- */
 
@@ -76,6 +80,25 @@ static void lose(struct smew__inbound *inbound, enum smew_status status)
     smew__bus_lock(bus);
     close_inbound(inbound, status);
     smew__bus_unlock(bus);
+}
+
+static enum smew_status on_item(void *owner, const struct smew__item *item);
+
+/*
+ * Writing, or looking for questions, has found the other side gone before everything that it said
+ * was read.  It may be dead, and nobody sends that again.  Without the lock.
+ */
+static void hear_out(struct smew__inbound *inbound)
+{
+    struct smew_bus *bus = inbound->bus;
+    enum smew_status status = inbound->closing || inbound->refusing ? SMEW_RESET : SMEW_OK;
+
+    smew__bus_lock(bus);
+    if (bus->stopping)
+        status = SMEW_RESET;
+    smew__bus_unlock(bus);
+    for (unsigned i = 0; i < LAST_TURNS && !status; i++)
+        status = smew__channel_drain(inbound->channel, bus->codec, on_item, inbound);
 }
 
 /* ---- answering ----------------------------------------------------------------------- */
@@ -152,6 +175,8 @@ void smew__inbound_acknowledge(struct smew__inbound *inbound)
         smew__bus_unlock(bus);
     }
     if ((status && status != SMEW_AGAIN) || (inbound->refusing && !status)) {
+        if (status == SMEW_RESET)
+            hear_out(inbound);
         lose(inbound, status);
         return;
     }
@@ -365,6 +390,8 @@ void smew__inbound_service(struct smew__inbound *inbound)
 {
     enum smew_status status = serve_lanes(inbound);
 
+    if (status == SMEW_RESET)
+        hear_out(inbound);
     if (status)
         lose(inbound, status);
     else

@@ -85,6 +85,8 @@ static int stand_by(void *unused)
     options.timeout_ms = 50;
     if (!bus)
         return 1;
+    while (!board->stop && board->newest == 0) /* the other one is the host */
+        (void)!smew_bus_poll(bus, 10, 0);
     while (!board->stop && !board->takeovers) {
         board->takeovers += smew_bus_register(bus, "m", on_number, NULL, &options, NULL) == SMEW_OK;
         (void)!smew_bus_poll(bus, 0, 0);
