@@ -258,6 +258,9 @@ void smew__lanes_watch(struct smew_bus *bus)
         if (!smew__list_empty(&peer->lanes))
             smew__peer_wake(peer);
     }
+    /* A thread that collected for itself told nobody. */
+    if (atomic_load_explicit(&bus->quiet_waiters, memory_order_relaxed) > 0)
+        smew__condition_broadcast(&bus->changed);
 }
 
 void smew__lanes_stats(const struct smew_bus *bus, struct smew_bus_stats *stats)

@@ -21,7 +21,12 @@
 
 #include "tests/bus/kit.h"
 
-enum { NUMBERS_MOST = 16 * 1024 * 1024, TRIPS_MOST = 1024 * 1024, CALM_MS = 300 };
+enum {
+    NUMBERS_MOST = 16 * 1024 * 1024,
+    TRIPS_MOST = 1024 * 1024,
+    CALM_MS = 300,
+    FLUSH_MS = 10 * KIT_WAIT_MS, /* windows of backlog, on a machine that does much else */
+};
 
 static unsigned stop_ms = 1500;
 
@@ -129,7 +134,7 @@ static int send_numbers(void *unused)
     board->lanes_out = stats.lanes_out;
     board->reconnects = stats.reconnects;
     board->redelivered = stats.redelivered;
-    flushed = smew_bus_flush(bus, KIT_WAIT_MS) == SMEW_OK;
+    flushed = smew_bus_flush(bus, FLUSH_MS) == SMEW_OK;
     while (!board->stop)
         (void)!smew_bus_poll(bus, 20, 0);
     smew_bus_close(bus, 1000, NULL);
@@ -257,15 +262,22 @@ static void watch_the_stopped(void)
         ask("other");
 }
 
+/* What is shown and what is noticed do not change in the same moment. */
+static bool shows_suspect(void *unused)
+{
+    bool suspect = false;
+
+    (void)unused;
+    return smew_bus_each_node(observer.bus, is_suspect, &suspect) == SMEW_OK && suspect;
+}
+
 static void expect_nothing_taken(const char *host_before)
 {
     char now[32] = "";
-    bool suspect = false;
 
     assert_int_equal(smew_bus_each_claim(observer.bus, note_host, now), SMEW_OK);
     assert_string_equal(now, host_before);
-    assert_int_equal(smew_bus_each_node(observer.bus, is_suspect, &suspect), SMEW_OK);
-    assert_true(suspect);
+    assert_true(support_wait_until(shows_suspect, NULL, KIT_WAIT_MS));
     assert_int_equal(board->takeovers, 0);
 }
 
