@@ -31,6 +31,7 @@ enum {
     BODY_MOST = 300,
     LIFE_MS = 150, /* of a hostile one: then it begins anew, with an innocent lane */
     HELLOS = 20,   /* innocent messages */
+    ROUNDS_MOST = 10,
 };
 
 static unsigned phase_ms = 2500;
@@ -303,6 +304,14 @@ static bool has_handled(void *number)
     return handled > *(uint64_t *)number;
 }
 
+/* Has the hostile one done, and been refused, what it is there for? */
+static bool has_hurt(struct smew_bus *bus)
+{
+    struct smew_bus_stats stats = kit_stats(bus);
+
+    return board->scribbles > 0 && stats.lane_lost > 0 && stats.bad_frames > 0;
+}
+
 static void others_lose_nothing(void **state)
 {
     struct smew_bus *bus = kit_open(NULL);
@@ -320,6 +329,8 @@ static void others_lose_nothing(void **state)
     assert_true(support_wait_until(has_handled, &nothing, KIT_WAIT_MS));
     good = run_beside(be_busy, &lives);
     bad = run_beside(be_hostile, &lives);
+    for (int i = 0; i < ROUNDS_MOST && !has_hurt(bus); i++) /* a busy machine gave it no time */
+        bad = run_beside(be_hostile, &lives);
     assert_true(support_wait_until(has_handled, &(uint64_t){handled}, KIT_WAIT_MS));
     board->stop = true;
     assert_int_equal(support_reap(sender, 2 * KIT_WAIT_MS), 0);
@@ -333,7 +344,7 @@ static void others_lose_nothing(void **state)
     assert_int_equal(handled, board->accepted);
     assert_int_equal(wrong, 0);
     assert_int_equal(board->opened, 0);
-    assert_true(board->scribbles > 0 && stats.lane_lost > 0 && stats.bad_frames > 0);
+    assert_true(has_hurt(bus));
     kit_close(bus);
 }
 
