@@ -136,6 +136,7 @@ static int send_numbers(void *unused)
     board->reconnects = stats.reconnects;
     board->redelivered = stats.redelivered;
     flushed = smew_bus_flush(bus, FLUSH_MS) == SMEW_OK;
+    board->flushed = flushed;
     while (!board->stop)
         (void)!smew_bus_poll(bus, 20, 0);
     smew_bus_close(bus, 1000, NULL);
@@ -339,7 +340,7 @@ static void stop_one(int (*const roles[4])(void *), const char *name)
     assert_true(support_wait_until(has_grown, &nothing, KIT_WAIT_MS));
     stop(children[0], name);
     board->stop_sending = true;
-    assert_true(support_wait_until(has_flushed, NULL, KIT_WAIT_MS));
+    assert_true(support_wait_until(has_flushed, NULL, FLUSH_MS + KIT_WAIT_MS));
     assert_int_equal(board->takeovers, 0);
     observer.stopped_ns = 0; /* from now on nodes may leave */
     board->stop = true;
