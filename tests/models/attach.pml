@@ -263,24 +263,15 @@ inline make_lane(l) {
     }
 }
 
-inline end_connection() {
-    c_open = false;
-#ifndef BUG_7
-    d_step { drop_asks() }
-#endif
-    skip
-}
-
+/* The question stays the next one until it was answered. */
 inline pass(l) {
     if
     :: atomic { p_open && !p_dead -> lane[l].sent = true; answers!l, true }
     :: !p_open || p_dead -> free_lane(l)
-    :: atomic { p_open && !full_once -> full_once = true } /* the connection ends */
-#ifdef BUG_3
-        free_lane(l)
-#else
-        end_connection(); /* there is no other lane */
-        free_lane(l)
+    :: atomic { p_open && !full_once -> full_once = true } /* AGAIN */
+        free_lane(l);
+#ifndef BUG_3
+        goto question
 #endif
     fi;
     skip
@@ -306,7 +297,10 @@ inline read_out(l) {
 
 /* The connection is lost, or P is dead. */
 inline c_lose() {
-    end_connection();
+    c_open = false;
+#ifndef BUG_7
+    d_step { drop_asks() }
+#endif
     k = 0;
     do
     :: k < ATTEMPTS && lane[k].c_map -> read_out(k); k++
@@ -337,6 +331,7 @@ active proctype consumer()
     {
         do
         :: atomic { c_open && asks?[l] -> asks?l }
+question:
             if
 #ifdef BUG_2
             :: given < QUOTA -> make_lane(l); pass(l)

@@ -375,8 +375,8 @@ active proctype producer()
     :: killed[READER] && size == 0 -> atomic { resend(); forget_producer() } break
     :: !killed[READER] && size == 0 && head < RECORDS ->
         if
-        :: size = 1
         :: size = 2
+        :: size = 1
         fi
     :: size > 0 && FITS(size) -> publish()
     :: COLLECT && !killed[READER] && (NEWS(COMPLETED) || NEWS(SPECIALS)) -> collect()

@@ -24,7 +24,7 @@
  *   - S lives: each message is answered in the end;
  *   - S is killed, A lives: every message that was accepted in the lane is handled.
  *
- * Bounds: one pair, MESSAGES, LOSSES (3, 1; long: 4, 2), one kill.  Memory is sequentially
+ * Bounds: one pair, MESSAGES, LOSSES (3, 1; long: 3, 2), one kill.  Memory is sequentially
  * consistent; that the look behind the commit needs a fence on both sides is doorbell.pml's matter.
  * Refusals (NO_MACHINE) and their barriers are not here.
  *
@@ -42,14 +42,12 @@
  * BUG_12 the common way is lost: its parcels are sent again without a flag
  */
 #ifdef LONG
-#define MESSAGES 4
 #define LOSSES 2
-#define ANY(is) (is(0) || is(1) || is(2) || is(3))
 #else
-#define MESSAGES 3
 #define LOSSES 1
-#define ANY(is) (is(0) || is(1) || is(2))
 #endif
+#define MESSAGES 3
+#define ANY(is) (is(0) || is(1) || is(2))
 
 /* What S knows of a message. */
 #define UNSENT 0
@@ -407,9 +405,6 @@ active proctype handlers()
     :: d_step { MAY_FINISH(0) -> finish(0) }
     :: d_step { MAY_FINISH(1) -> finish(1) }
     :: d_step { MAY_FINISH(2) -> finish(2) }
-#if MESSAGES == 4
-    :: d_step { MAY_FINISH(3) -> finish(3) }
-#endif
     :: over -> break
     od
 }

@@ -241,7 +241,7 @@ static void hear_the_rest(struct smew_bus *bus, const pid_t *children)
 static void each_thread_gets_a_lane(void **state)
 {
     struct smew_bus *bus = open_claimed(0);
-    pid_t children[PROCESSES_MOST];
+    pid_t children[PROCESSES_MOST] = {0};
     struct smew_bus_stats stats = hear_all(bus, children);
 
     (void)state;
@@ -255,7 +255,7 @@ static void each_thread_gets_a_lane(void **state)
 static void a_quota_of_memory_is_kept(void **state)
 {
     struct smew_bus *bus = open_claimed(QUOTA_BYTES);
-    pid_t children[PROCESSES_MOST];
+    pid_t children[PROCESSES_MOST] = {0};
     struct smew_bus_stats stats = hear_all(bus, children);
 
     (void)state;
@@ -270,7 +270,7 @@ static void a_quota_of_memory_is_kept(void **state)
 static void few_descriptors_are_enough(void **state)
 {
     struct smew_bus *bus = open_claimed(0);
-    pid_t children[PROCESSES_MOST];
+    pid_t children[PROCESSES_MOST] = {0};
     struct rlimit before, few;
 
     (void)state;
