@@ -5,7 +5,9 @@
  * service thread ever takes besides.
  *
  * Otherwise the send is *prepared*: the route is looked up, a lane is asked for and waited for
- * until the deadline, or it passes to the common way.  A full lane is waited for on its futex.
+ * until the deadline, or it passes to the common way.  A full lane is waited for on its futex.  The
+ * first payload above half a lane asks for a lane with a payload pool, which takes over like a
+ * larger one.
  */
 
 #include "bus/direct.h"
@@ -24,12 +26,14 @@ enum {
     TRY_AGAIN_MS = 1000, /* how often it does */
     SWITCH_MS = 20,      /* how long a send waits so that its pair may take the lane again */
     TRAILS_MOST = 65536,
+    POOL_PAYLOADS = 4, /* of the largest size, that a pool has room for */
 };
 
 enum outcome {
     DONE,  /* the status says how */
     PASS,  /* the common way */
     AGAIN, /* from the beginning */
+    LOOK,  /* the same, but the lane is not ready before it was looked at */
 };
 
 struct attempt {
@@ -41,6 +45,7 @@ struct attempt {
     struct smew__behind *behind;
     struct smew__direct_loan *loan; /* NULL: it is sent at once */
     enum smew_status status;
+    bool large;         /* it is for a lane that has a pool */
     uint64_t switch_ns; /* until when it waits for the common way to be clear; 0: not yet asked */
     uint32_t turn;      /* of the full lane */
 };
@@ -128,6 +133,17 @@ static void note_sent(struct smew__producer *producer, struct smew__trail *trail
         lane->failed = true; /* the service thread sends it again */
 }
 
+static uint64_t finish(struct smew__producer *producer, struct smew__lane_out *lane,
+                       const struct smew__envelope *envelope, struct smew__lane_draft *draft)
+{
+    struct smew__lane_meaning meaning = smew__lane_out_meaning(lane);
+    uint64_t number = smew__lane_finish(&lane->writer, &meaning, envelope, draft);
+
+    if (draft->pooled)
+        atomic_fetch_add_explicit(&producer->pooled, 1, memory_order_relaxed);
+    return number;
+}
+
 /* As smew__lane_begin(); a loan's record is finished later, everything else's at once. */
 static enum smew_status write_once(struct attempt *attempt, struct smew__lane_out *lane,
                                    struct smew__envelope *envelope, uint64_t *number)
@@ -139,7 +155,7 @@ static enum smew_status write_once(struct attempt *attempt, struct smew__lane_ou
     if (status)
         return status;
     if (!attempt->loan) {
-        *number = smew__lane_finish(&lane->writer, &meaning, envelope, &draft);
+        *number = finish(attempt->producer, lane, envelope, &draft);
         return SMEW_OK;
     }
     attempt->producer->loaned = lane;
@@ -173,6 +189,40 @@ static enum smew_status put(struct attempt *attempt, struct smew__lane_out *lane
     return status;
 }
 
+static uint32_t pool_bytes(const struct smew_bus *bus)
+{
+    uint64_t each = bus->options.payload_max + smew__memory_page(); /* with a block's head */
+    uint64_t bytes = each * POOL_PAYLOADS;
+
+    if (bytes < SMEW__POOL_BYTES_MIN)
+        return SMEW__POOL_BYTES_MIN;
+    return bytes < SMEW__POOL_BYTES_MAX ? (uint32_t)bytes : SMEW__POOL_BYTES_MAX;
+}
+
+/* The payload is above half a lane.  With the producer's lock held. */
+static enum outcome want_pool(struct attempt *attempt, struct smew__trail *trail)
+{
+    struct smew_bus *bus = attempt->bus;
+    struct smew__lane_out *lane = trail->lane;
+    enum outcome outcome = lane->pool_bytes ? PASS : LOOK;
+
+    smew__bus_lock(bus);
+    if (outcome == LOOK && !lane->larger && lane->peer)
+        lane->larger = smew__lane_out_create(attempt->producer, lane->peer, lane->ring_bytes,
+                                             pool_bytes(bus), lane);
+    if (outcome == LOOK && (!lane->larger || lane->larger->state == SMEW__LANE_DENIED))
+        outcome = PASS;
+    if (outcome == LOOK && lane->larger->state == SMEW__LANE_GRANTED)
+        smew__lane_out_end(lane);
+    smew__bus_unlock(bus);
+    attempt->large = true;
+    if (outcome == PASS) {
+        trail->detour = true;
+        set_behind(trail, attempt->behind);
+    }
+    return outcome;
+}
+
 /* With the producer's lock held. */
 static enum outcome write_record(struct attempt *attempt, struct smew__trail *trail)
 {
@@ -195,10 +245,8 @@ static enum outcome write_record(struct attempt *attempt, struct smew__trail *tr
         if (!attempt->loan)
             note_sent(attempt->producer, trail, envelope.payload_size, number);
         return DONE;
-    case SMEW_TOO_BIG: /* for half a lane */
-        trail->detour = true;
-        set_behind(trail, attempt->behind);
-        return PASS;
+    case SMEW_TOO_BIG:
+        return want_pool(attempt, trail);
     case SMEW_CLOSED:
         lane->failed = true;
         return AGAIN;
@@ -257,6 +305,17 @@ static enum outcome check_detour(struct attempt *attempt, struct smew__trail *tr
     return PASS;
 }
 
+/* A lane that is to take over with a pool, and is waited for; NULL: none. */
+static const struct smew__lane_out *pool_to_come(const struct attempt *attempt,
+                                                 const struct smew__trail *trail)
+{
+    const struct smew__lane_out *larger = attempt->large ? trail->lane->larger : NULL;
+
+    if (!larger || (larger->state != SMEW__LANE_WANTED && larger->state != SMEW__LANE_ASKED))
+        return NULL;
+    return larger;
+}
+
 /*
  * One look, with both locks held.  AGAIN: the bus's `changed` says when to look again, until
  * *until_ns.  DONE: the record may be written.
@@ -265,6 +324,7 @@ static enum outcome look(struct attempt *attempt, struct smew__trail *trail, uin
 {
     struct smew_bus *bus = attempt->bus;
     uint64_t epoch = smew__directory_epoch(bus->directory);
+    const struct smew__lane_out *to_come;
     enum outcome outcome;
 
     *until_ns = attempt->post->deadline_ns;
@@ -273,9 +333,12 @@ static enum outcome look(struct attempt *attempt, struct smew__trail *trail, uin
     outcome = choose_lane(attempt, trail);
     if (outcome == PASS || trail->lane->state == SMEW__LANE_DENIED)
         return PASS;
-    if (trail->lane->failed || trail->lane->state != SMEW__LANE_GRANTED) {
-        if (*until_ns > trail->lane->patience_ns)
-            *until_ns = trail->lane->patience_ns;
+    to_come = trail->lane;
+    if (!trail->lane->failed && trail->lane->state == SMEW__LANE_GRANTED)
+        to_come = pool_to_come(attempt, trail);
+    if (to_come) {
+        if (*until_ns > to_come->patience_ns)
+            *until_ns = to_come->patience_ns;
         return may_wait(attempt, *until_ns) ? AGAIN : PASS;
     }
     outcome = check_detour(attempt, trail);
@@ -349,8 +412,8 @@ static void grow(struct attempt *attempt, struct smew__lane_out *lane)
 
     smew__bus_lock(bus);
     if (!lane->larger && lane->peer && lane->ring_bytes < SMEW__LANE_BYTES_MAX) {
-        lane->larger =
-            smew__lane_out_create(attempt->producer, lane->peer, lane->ring_bytes * 2, lane);
+        lane->larger = smew__lane_out_create(attempt->producer, lane->peer, lane->ring_bytes * 2,
+                                             lane->pool_bytes, lane);
     } else if (lane->larger && lane->larger->state == SMEW__LANE_GRANTED) {
         smew__lane_out_end(lane);
         bus->stats.lanes_grown++;
@@ -391,7 +454,7 @@ static enum outcome try_lane(struct attempt *attempt)
             outcome = on_full(attempt, trail);
     }
     smew__mutex_unlock(&producer->lock);
-    return ready ? outcome : prepare(attempt);
+    return ready && outcome != LOOK ? outcome : prepare(attempt);
 }
 
 static enum smew_status run(struct attempt *attempt, bool *passed)
@@ -456,11 +519,9 @@ bool smew__direct_return(struct smew__direct_loan *loan, struct smew__envelope *
     smew__mutex_lock(&producer->lock);
     trail = envelope ? find_trail(producer, envelope->target) : NULL;
     if (envelope && still_leads(loan, trail)) {
-        struct smew__lane_meaning meaning = smew__lane_out_meaning(lane);
-
         envelope->flags = loan->alone ? SMEW__ENVELOPE_ALONE : 0;
         note_sent(producer, trail, envelope->payload_size,
-                  smew__lane_finish(&lane->writer, &meaning, envelope, &loan->draft));
+                  finish(producer, lane, envelope, &loan->draft));
         sent = true;
     } else if (trail) {
         trail->detour = true;
@@ -477,8 +538,11 @@ void smew__direct_release(struct smew__direct_loan *loan)
     struct smew__producer *producer = loan->producer;
 
     smew__mutex_lock(&producer->lock);
-    if (loan->lane->state == SMEW__LANE_GRANTED)
-        smew__lane_writer_abort(&loan->lane->writer);
+    if (loan->lane->state == SMEW__LANE_GRANTED) {
+        struct smew__lane_meaning meaning = smew__lane_out_meaning(loan->lane);
+
+        smew__lane_cancel(&loan->lane->writer, &meaning, &loan->draft);
+    }
     producer->loaned = NULL; /* a lost lane may go now */
     smew__mutex_unlock(&producer->lock);
 }

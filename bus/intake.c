@@ -211,19 +211,14 @@ enum smew_status smew__intake_admit(struct smew_bus *bus, struct smew__sender *s
 }
 
 enum smew_status smew__intake_admit_lane(struct smew__lane_in *lane, uint64_t number,
-                                         const struct smew__envelope *envelope, bool in_place)
+                                         struct smew_message *message)
 {
     struct smew_bus *bus = lane->bus;
     struct smew__registration *taker;
-    struct smew_message *message;
-    enum smew_status status = find_taker(bus, envelope, &taker);
+    enum smew_status status = find_taker(bus, &message->envelope, &taker);
 
     if (status)
         return status;
-    message = in_place ? smew__message_create_view(envelope) : smew__message_create(envelope);
-    if (!message)
-        return SMEW_NO_MEMORY;
-    bus->stats.in_place += in_place;
     message->delivery.sender = lane->sender;
     message->delivery.lane = lane;
     message->delivery.number = number;

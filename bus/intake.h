@@ -51,11 +51,11 @@ size_t smew__registration_remove(struct smew_bus *bus, struct smew__registration
 enum smew_status smew__intake_admit(struct smew_bus *bus, struct smew__sender *sender,
                                     const struct smew__envelope *envelope, uint64_t position);
 /*
- * The same for a record of a lane; it is in flight there whatever the result.  In place: the
- * payload is in the lane, and stays there until the record is completed.
+ * The same for a record of a lane; it is in flight there whatever the result.  The message is taken
+ * over when it is OK.
  */
 enum smew_status smew__intake_admit_lane(struct smew__lane_in *lane, uint64_t number,
-                                         const struct smew__envelope *envelope, bool in_place);
+                                         struct smew_message *message);
 /* Admits a parcel that this node sent to itself. */
 enum smew_status smew__intake_admit_own(struct smew_bus *bus, struct smew__parcel *parcel);
 

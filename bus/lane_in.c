@@ -42,6 +42,7 @@ static void release_memory(struct smew__lane_in *lane)
     }
     smew__lane_reader_fini(&lane->reader);
     smew__lane_memory_fini(&lane->memory);
+    smew__pool_memory_fini(&lane->pool);
     smew__barriers_fini(&lane->barriers);
     smew__lane_names_fini(&lane->targets);
     smew__lane_names_fini(&lane->events);
@@ -58,10 +59,25 @@ static void free_lane(struct smew__lane_in *lane)
     smew__free(lane);
 }
 
-static enum smew_status make_parts(struct smew__lane_in *lane, const struct smew__lane_spec *spec)
-{
-    enum smew_status status = smew__lane_memory_create(spec, &lane->memory);
+/* What is to be made for an ask. */
+struct order {
+    struct smew__lane_spec lane;
+    struct smew__pool_spec pool; /* no bytes: none */
+};
 
+static uint64_t bytes_of(const struct order *order)
+{
+    return smew__lane_memory_bytes(&order->lane) +
+           (order->pool.bytes ? smew__pool_memory_bytes(&order->pool) : 0);
+}
+
+static enum smew_status make_parts(struct smew__lane_in *lane, struct order *order)
+{
+    enum smew_status status = smew__lane_memory_create(&order->lane, &lane->memory);
+
+    order->pool.salt = lane->memory.salt;
+    if (!status && order->pool.bytes)
+        status = smew__pool_memory_create(&order->pool, &lane->pool);
     if (!status)
         status = smew__lane_reader_init(&lane->reader, &lane->memory);
     if (status)
@@ -73,9 +89,9 @@ static enum smew_status make_parts(struct smew__lane_in *lane, const struct smew
     return lane->entries && lane->copy ? SMEW_OK : SMEW_NO_MEMORY;
 }
 
-static bool within_quota(struct smew_bus *bus, const struct smew__lane_spec *spec)
+static bool within_quota(struct smew_bus *bus, const struct order *order)
 {
-    if (bus->lane_bytes + smew__lane_memory_bytes(spec) <= bus->options.lanes_max_bytes)
+    if (bus->lane_bytes + bytes_of(order) <= bus->options.lanes_max_bytes)
         return true;
     bus->stats.lanes_refused++;
     smew__log(SMEW_LOG_WARN,
@@ -90,16 +106,17 @@ static enum smew_status make_lane(struct smew__inbound *inbound, const struct sm
                                   struct smew__lane_in **out)
 {
     struct smew_bus *bus = inbound->bus;
-    struct smew__lane_spec spec = {
-        .lane = ask->lane,
-        .ring_bytes = ask->ring_bytes,
-        .window = ask->window,
-        .first_number = 1, /* as a stream's ids begin */
+    struct order order = {
+        .lane = {.lane = ask->lane,
+                 .ring_bytes = ask->ring_bytes,
+                 .window = ask->window,
+                 .first_number = 1}, /* as a stream's ids begin */
+        .pool = {.pool = ask->lane, .bytes = ask->pool_bytes},
     };
     struct smew__lane_in *lane;
     enum smew_status status;
 
-    if (!within_quota(bus, &spec))
+    if (!within_quota(bus, &order))
         return SMEW_LIMIT;
     lane = smew__calloc(1, sizeof(*lane));
     if (!lane)
@@ -109,13 +126,13 @@ static enum smew_status make_lane(struct smew__inbound *inbound, const struct sm
     lane->inbound = inbound;
     lane->stream = (uint32_t)ask->lane;
     lane->after = ask->after;
-    status = make_parts(lane, &spec);
+    status = make_parts(lane, &order);
     smew__list_append(&inbound->sender->lanes, &lane->link);
     if (status) {
         free_lane(lane);
         return status;
     }
-    lane->bytes = smew__lane_memory_bytes(&spec);
+    lane->bytes = bytes_of(&order);
     bus->lane_bytes += lane->bytes;
     bus->stats.lanes_in++;
     (void)smew__lane_reader_arm(&lane->reader); /* its first record rings: nobody looks before */
@@ -152,7 +169,8 @@ enum smew_status smew__lanes_give(struct smew__inbound *inbound)
         if (status == SMEW_CORRUPT)
             return status;
         status = status ? smew__channel_deny(inbound->channel, &ask, status)
-                        : smew__channel_give(inbound->channel, &ask, &lane->memory);
+                        : smew__channel_give(inbound->channel, &ask, &lane->memory,
+                                             ask.pool_bytes ? &lane->pool : NULL);
         if (!status)
             continue;
         if (lane) {
@@ -236,25 +254,6 @@ static struct smew__lane_meaning meaning_of(struct smew__lane_in *lane)
     };
 }
 
-/* With the lock held: a record is in flight until it is completed, here or later. */
-static void admit(struct smew__lane_in *lane, uint64_t number,
-                  const struct smew__envelope *envelope, bool in_place)
-{
-    enum smew_status status = SMEW_NO_MACHINE;
-
-    *entry_of(lane, number) = (struct smew__entry){
-        .sequence = number, .stream = lane->stream, .state = SMEW__ENTRY_IN_FLIGHT};
-    lane->in_flight++;
-    lane->sender->in_flight++;
-    lane->bus->stats.bytes_received += envelope->payload_size;
-    if (envelope->kind != SMEW_KIND_EVENT && envelope->kind != SMEW_KIND_REQUEST)
-        status = SMEW_REJECTED;
-    else if (!smew__barrier_stops(&lane->barriers, envelope))
-        status = smew__intake_admit_lane(lane, number, envelope, in_place);
-    if (status)
-        smew__lane_in_complete(lane, number, envelope->target, status);
-}
-
 /* With the lock held. */
 static void note_losses(struct smew__lane_in *lane)
 {
@@ -281,41 +280,126 @@ static enum smew_status next_record(struct smew__lane_in *lane, struct smew__lan
 }
 
 /* Only where the program trusts whoever may be on its bus. */
-static bool reads_in_place(const struct smew_bus *bus, const struct smew__lane_record *record)
+static bool reads_in_place(const struct smew_bus *bus, uint64_t payload_size)
 {
-    return bus->options.in_place_bytes &&
-           record->header.payload_size >= bus->options.in_place_bytes;
+    return bus->options.in_place_bytes && payload_size >= bus->options.in_place_bytes;
+}
+
+/* A record that is being taken. */
+struct arrival {
+    struct smew__lane_record record;
+    struct smew__item item;
+    struct smew_message *message; /* NULL: no memory */
+    bool in_place;
+};
+
+/* The payload that the handle in a record stands for.  CORRUPT: there is none. */
+static enum smew_status find_pooled(struct smew__lane_in *lane, const struct arrival *arrival,
+                                    struct smew__pool_handle *handle, const uint8_t **payload)
+{
+    const struct smew__envelope *envelope = &arrival->item.envelope;
+    enum smew_status status =
+        smew__pool_handle_take(envelope->payload, envelope->payload_size, handle);
+
+    if (status)
+        return status;
+    return smew__pool_resolve(&lane->pool, handle, lane->stream, arrival->record.number, payload);
+}
+
+static enum smew_status make_pooled(struct smew__lane_in *lane, struct arrival *arrival)
+{
+    struct smew__envelope *envelope = &arrival->item.envelope;
+    struct smew__pool_handle handle;
+    const uint8_t *payload;
+    uint8_t *copy = NULL;
+    enum smew_status status = find_pooled(lane, arrival, &handle, &payload);
+
+    if (status)
+        return status;
+    arrival->in_place = reads_in_place(lane->bus, handle.size);
+    envelope->payload = arrival->in_place ? payload : NULL;
+    envelope->payload_size = (size_t)handle.size;
+    arrival->message =
+        arrival->in_place ? smew__message_create_view(envelope) : smew__message_create(envelope);
+    if (!arrival->message)
+        return SMEW_OK;
+    if (!arrival->in_place)
+        copy = (uint8_t *)(uintptr_t)arrival->message->envelope.payload;
+    status = smew__pool_check(&handle, payload, copy);
+    if (status)
+        smew__message_unref(arrival->message);
+    return status;
+}
+
+/* Checks the record, and makes a message of it.  CORRUPT: it is lost. */
+static enum smew_status make_message(struct smew__lane_in *lane, struct arrival *arrival)
+{
+    struct smew__lane_meaning meaning = meaning_of(lane);
+    const struct smew__lane_record *record = &arrival->record;
+    bool pooled = record->header.kind & SMEW__RECORD_POOLED;
+    enum smew_status status;
+
+    arrival->in_place = !pooled && reads_in_place(lane->bus, record->header.payload_size);
+    status = smew__lane_record_check(record, arrival->in_place ? NULL : lane->copy);
+    if (!status)
+        status =
+            smew__lane_take(&meaning, record->number, &record->header,
+                            arrival->in_place ? record->body : lane->copy, true, &arrival->item);
+    if (status || pooled)
+        return status ? status : make_pooled(lane, arrival);
+    arrival->message = arrival->in_place ? smew__message_create_view(&arrival->item.envelope)
+                                         : smew__message_create(&arrival->item.envelope);
+    return SMEW_OK;
+}
+
+/* With the lock held: a record is in flight until it is completed, here or later. */
+static void admit(struct smew__lane_in *lane, const struct arrival *arrival)
+{
+    const struct smew__envelope *envelope = &arrival->item.envelope;
+    uint64_t number = arrival->record.number;
+    enum smew_status status = SMEW_NO_MACHINE;
+
+    *entry_of(lane, number) = (struct smew__entry){
+        .sequence = number, .stream = lane->stream, .state = SMEW__ENTRY_IN_FLIGHT};
+    lane->in_flight++;
+    lane->sender->in_flight++;
+    lane->bus->stats.bytes_received += envelope->payload_size;
+    if (!arrival->message)
+        status = SMEW_NO_MEMORY;
+    else if (envelope->kind != SMEW_KIND_EVENT && envelope->kind != SMEW_KIND_REQUEST)
+        status = SMEW_REJECTED;
+    else if (!smew__barrier_stops(&lane->barriers, envelope))
+        status = smew__intake_admit_lane(lane, number, arrival->message);
+    if (!status) {
+        lane->bus->stats.in_place += arrival->in_place;
+        return;
+    }
+    smew__message_unref(arrival->message);
+    smew__lane_in_complete(lane, number, envelope->target, status);
 }
 
 /* Takes one record, or finds damage: OK for both; else why there is none. */
 static enum smew_status take(struct smew__lane_in *lane)
 {
     struct smew_bus *bus = lane->bus;
-    struct smew__lane_meaning meaning = meaning_of(lane);
-    struct smew__item item = {0};
-    struct smew__lane_record record;
+    struct arrival arrival = {.message = NULL};
     enum smew_status status;
-    bool in_place;
 
     smew__bus_lock(bus);
-    status = next_record(lane, &record);
+    status = next_record(lane, &arrival.record);
     smew__bus_unlock(bus);
     if (status)
         return status == SMEW_CORRUPT ? SMEW_OK : status;
-    in_place = reads_in_place(bus, &record);
-    status = smew__lane_record_check(&record, in_place ? NULL : lane->copy);
-    if (!status)
-        status = smew__lane_take(&meaning, record.number, &record.header,
-                                 in_place ? record.body : lane->copy, true, &item);
+    status = make_message(lane, &arrival);
     smew__bus_lock(bus);
     if (status) {
-        smew__lane_reader_lose(&lane->reader, &record);
+        smew__lane_reader_lose(&lane->reader, &arrival.record);
         note_losses(lane);
     } else {
-        admit(lane, record.number, &item.envelope, in_place);
+        admit(lane, &arrival);
     }
     smew__bus_unlock(bus);
-    smew__item_fini(&item);
+    smew__item_fini(&arrival.item);
     return SMEW_OK;
 }
 
@@ -355,6 +439,8 @@ static bool settle(struct smew__lane_in *lane)
 {
     enum smew_status status = lane->settled ? SMEW_OK : smew__lane_memory_settle(&lane->memory);
 
+    if (!status && !lane->settled && lane->pool.memory.data)
+        status = smew__pool_memory_settle(&lane->pool);
     lane->settled = status == SMEW_OK;
     if (status && status != SMEW_AGAIN) {
         smew__bus_lock(lane->bus);

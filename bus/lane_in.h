@@ -21,7 +21,8 @@
  *
  * Records are copied before they are checked, so that nobody can change what was checked; with the
  * option in_place_bytes large payloads are checked and read where they lie, and stay there until
- * the record is completed: a handler may hold as many as the lane's window has.
+ * the record is completed: a handler may hold as many as the lane's window has.  The same holds for
+ * payloads in the lane's pool.
  *
  * Locks: the service thread alone reads; everything else is under the node's lock.
  */
@@ -29,6 +30,7 @@
 #include "bus/barrier.h"
 #include "bus/lane_record.h"
 #include "bus/sender.h"
+#include "bus/shm/pool.h"
 #include "bus/shm/reader.h"
 #include "bus/transport/shm/lanes.h"
 
@@ -43,9 +45,10 @@ struct smew__lane_in {
     bool settled;   /* its memory may be touched */
     bool read_out;  /* to its end */
     uint32_t in_flight;
-    uint64_t bytes; /* of shared memory, as the quota counts them */
+    uint64_t bytes; /* of shared memory, its pool's too, as the quota counts them */
 
     struct smew__lane_memory memory;
+    struct smew__pool_memory pool; /* no data: it has none */
     struct smew__lane_reader reader;
     uint64_t window;
     uint64_t over_ns;            /* since when its memory is gone */

@@ -18,8 +18,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "bus/lane_record.h"
-#include "bus/parcel.h"
+#include "bus/lane_revive.h"
 #include "bus/service.h"
 #include "bus/transport/shm/lanes.h"
 #include "diagnostics/log.h"
@@ -85,7 +84,7 @@ static void publish_settled(struct smew__lane_out *lane)
     atomic_store_explicit(&lane->settled, lane->writer.tail_number, memory_order_release);
 }
 
-/* ---- from a record to a parcel ------------------------------------------------------- */
+/* ---- what a lane is ------------------------------------------------------------------- */
 
 struct smew__lane_meaning smew__lane_out_meaning(struct smew__lane_out *lane)
 {
@@ -95,150 +94,8 @@ struct smew__lane_meaning smew__lane_out_meaning(struct smew__lane_out *lane)
                                        .stream = lane->stream,
                                        .source = {bus->address, strlen(bus->address)},
                                        .targets = &lane->targets,
-                                       .events = &lane->events};
-}
-
-/* The message that a record in flight holds.  CORRUPT: it was damaged in our own memory. */
-static enum smew_status read_back(struct smew__lane_out *lane, uint64_t number,
-                                  struct smew_message **message)
-{
-    struct smew__lane_meaning meaning = smew__lane_out_meaning(lane);
-    struct smew__record_header header;
-    struct smew__item item = {0};
-    const uint8_t *body;
-    enum smew_status status = smew__lane_writer_read(&lane->writer, number, &header, &body);
-
-    if (!status)
-        status = smew__lane_take(&meaning, number, &header, body, false, &item);
-    if (status)
-        return status;
-    item.envelope.flags = 0;
-    *message = smew__message_create(&item.envelope);
-    smew__item_fini(&item);
-    return *message ? SMEW_OK : SMEW_NO_MEMORY;
-}
-
-/* What the lane knew of this pair no longer counts: it is on the common way. */
-static void set_detour(struct smew__producer *producer, struct smew__text target)
-{
-    struct smew__trail *trail = smew__table_get(&producer->trails, target.data, target.size);
-
-    if (trail)
-        trail->detour = true;
-}
-
-/* There is nothing left that could be sent, or buried: only who looks at us is told. */
-static void count_lost(struct smew__lane_out *lane, uint64_t number)
-{
-    struct smew_bus *bus = lane->producer->bus;
-
-    smew__log(SMEW_LOG_ERROR, "%s lost record %llu of its lane %u: its memory was damaged",
-              bus->address, (unsigned long long)number, lane->stream);
-    bus->stats.lane_lost++;
-    bus->revived++;
-}
-
-/*
- * A younger record was refused while older ones of its pair are at work: its parcel waits for the
- * last of those.
- */
-static void keep_behind(struct smew__lane_out *lane, uint64_t number, struct smew__parcel *parcel)
-{
-    const uint64_t mask = lane->memory.window - 1;
-    const struct smew__trail *trail = lane->trails[number & mask];
-
-    for (uint64_t older = number - 1; older + 1 != lane->writer.tail_number; older--) {
-        if (lane->trails[older & mask] != trail || lane->writer.flights[older & mask].answered)
-            continue;
-        if (smew__lane_writer_done(&lane->writer, older))
-            return; /* and so is everything older of the pair */
-        parcel->behind = (struct smew__behind){.lane = lane, .number = older};
-        atomic_fetch_add_explicit(&lane->references, 1, memory_order_relaxed);
-        smew__behind_watch(&parcel->behind);
-        return;
-    }
-}
-
-/* A parcel for a message that was read back; NULL when out of memory. */
-static struct smew__parcel *parcel_of(struct smew_bus *bus, struct smew_message *message)
-{
-    struct smew__text target = message->envelope.target;
-    struct smew__route *route = smew__route_get(bus, target.data, target.size);
-
-    return route ? smew__parcel_create(bus, message, route, (struct smew__node_ref){0}) : NULL;
-}
-
-/*
- * A record becomes a parcel, which is then answered, or (doubtful) looks for its host again.  False
- * when out of memory: nothing was done.  With both locks held.
- */
-static bool revive(struct smew__lane_out *lane, uint64_t number, enum smew_status answer,
-                   bool doubtful)
-{
-    struct smew_bus *bus = lane->producer->bus;
-    struct smew_message *message;
-    struct smew__parcel *parcel;
-    enum smew_status status = read_back(lane, number, &message);
-
-    if (status == SMEW_NO_MEMORY)
-        return false;
-    if (status) {
-        count_lost(lane, number);
-        return true;
-    }
-    parcel = parcel_of(bus, message);
-    if (!parcel) {
-        smew__message_unref(message);
-        return false;
-    }
-    set_detour(lane->producer, message->envelope.target);
-    lane->any_answered = true;
-    parcel->doubtful = doubtful;
-    smew__parcel_revive(bus, parcel);
-    if (!doubtful)
-        keep_behind(lane, number, parcel);
-    if (doubtful)
-        smew__limbo_put(bus, parcel);
-    else
-        smew__parcel_answered(bus, parcel, answer);
-    bus->follow_up |= SMEW__FOLLOW_LIMBO;
-    return true;
-}
-
-static bool on_answer(void *owner, uint64_t number, enum smew_status status)
-{
-    struct smew__lane_out *lane = owner;
-    struct smew__lane_meaning meaning = smew__lane_out_meaning(lane);
-
-    if (status == SMEW_CORRUPT) { /* the receiver could not read it; perhaps we can */
-        smew__lane_undefine(&meaning, number);
-        status = SMEW_NO_MACHINE;
-    }
-    return revive(lane, number, status, false);
-}
-
-static bool not_now(void *owner, uint64_t number, enum smew_status status)
-{
-    (void)owner;
-    (void)number;
-    (void)status;
-    return false;
-}
-
-/*
- * All answers under one lock of the node, or some parcels would leave limbo before others are
- * there; and without it where there are none, as nearly always.  With the producer's lock held.
- */
-static enum smew_status collect(struct smew__lane_out *lane)
-{
-    enum smew_status status = smew__lane_writer_collect(&lane->writer, not_now, NULL);
-
-    if (status || !smew__lane_writer_has_answers(&lane->writer))
-        return status;
-    smew__bus_lock(lane->producer->bus);
-    status = smew__lane_writer_collect(&lane->writer, on_answer, lane);
-    smew__bus_unlock(lane->producer->bus);
-    return status;
+                                       .events = &lane->events,
+                                       .pool = lane->pool.memory ? &lane->pool : NULL};
 }
 
 /* ---- losing a lane ------------------------------------------------------------------- */
@@ -247,7 +104,9 @@ static enum smew_status collect(struct smew__lane_out *lane)
 static void release_memory(struct smew__lane_out *lane)
 {
     smew__lane_writer_fini(&lane->writer);
+    smew__pool_fini(&lane->pool);
     smew__lane_memory_fini(&lane->memory);
+    smew__pool_memory_fini(&lane->pool_memory);
     smew__lane_names_fini(&lane->targets);
     smew__lane_names_fini(&lane->events);
     smew__free(lane->trails);
@@ -282,31 +141,6 @@ static void forget(struct smew__lane_out *lane)
     unref(lane);
 }
 
-/* Out of memory half-way: the next try goes on behind it. */
-static void note_revived(struct smew__lane_out *lane, uint64_t number)
-{
-    lane->writer.flights[number & (lane->memory.window - 1)].answered = true;
-}
-
-/*
- * What has no answer becomes parcels; false when there is no memory for one.  All under one lock of
- * the node, or younger ones would be sent again before older ones are parcels.  With both locks
- * held.
- */
-static bool revive_rest(struct smew__lane_out *lane)
-{
-    uint64_t number = lane->writer.tail_number;
-    struct smew__record_header header;
-    const uint8_t *body;
-
-    while (smew__lane_writer_unanswered(&lane->writer, &number, &header, &body) != SMEW_NOT_FOUND) {
-        if (!revive(lane, number, SMEW_OK, true))
-            return false;
-        note_revived(lane, number++);
-    }
-    return true;
-}
-
 static void settle_all(struct smew__lane_out *lane)
 {
     atomic_store_explicit(&lane->ahead, 0, memory_order_relaxed);
@@ -321,12 +155,12 @@ void smew__lane_out_bury(struct smew__lane_out *lane)
 
     if (granted) {
         smew__lane_writer_wake(&lane->writer);
-        (void)!collect(lane); /* whatever it says: the lane is lost */
+        (void)!smew__lane_collect(lane); /* whatever it says: the lane is lost */
         publish_settled(lane);
     }
     smew__bus_lock(bus);
     if (granted)
-        done = revive_rest(lane);
+        done = smew__lane_revive_rest(lane);
     if (done && granted)
         settle_all(lane);
     if (done && !lane->sleeping && lane->producer->loaned != lane) {
@@ -382,12 +216,12 @@ struct smew__lane_out *smew__lane_out_to(struct smew__producer *producer, struct
         if (lane->peer == peer && !lane->ended && !(lane->after && !lane->after->ended))
             return lane;
     }
-    return smew__lane_out_create(producer, peer, producer->bus->options.lane_bytes, NULL);
+    return smew__lane_out_create(producer, peer, producer->bus->options.lane_bytes, 0, NULL);
 }
 
 struct smew__lane_out *smew__lane_out_create(struct smew__producer *producer,
                                              struct smew__peer *peer, uint32_t ring_bytes,
-                                             struct smew__lane_out *after)
+                                             uint32_t pool_bytes, struct smew__lane_out *after)
 {
     struct smew__lane_out *lane = smew__calloc(1, sizeof(*lane));
 
@@ -400,6 +234,7 @@ struct smew__lane_out *smew__lane_out_create(struct smew__producer *producer,
     lane->stream = smew__bus_next_stream(producer->bus);
     lane->after = after;
     lane->ring_bytes = ring_bytes;
+    lane->pool_bytes = pool_bytes;
     lane->patience_ns = smew__deadline_ns(PATIENCE_MS);
     smew__list_append(&producer->lanes, &lane->link);
     smew__list_append(&peer->lanes, &lane->at_peer);
@@ -413,7 +248,8 @@ static enum smew_status ask(struct smew__lane_out *lane, struct smew_channel *ch
     struct smew__lane_ask question = {.lane = lane->stream,
                                       .ring_bytes = lane->ring_bytes,
                                       .window = bus->options.window,
-                                      .after = lane->after ? lane->after->stream : 0};
+                                      .after = lane->after ? lane->after->stream : 0,
+                                      .pool_bytes = lane->pool_bytes};
     enum smew_status status = smew__channel_ask(channel, &question);
 
     if (status)
@@ -424,22 +260,34 @@ static enum smew_status ask(struct smew__lane_out *lane, struct smew_channel *ch
     return SMEW_OK;
 }
 
-/* With the producer's lock held: takes over the grant's memory. */
+/* Takes over the grant's memory, and gets ready to write. */
+static enum smew_status take_memory(struct smew__lane_out *lane, struct smew__lane_grant *granted)
+{
+    enum smew_status status = SMEW_NO_MEMORY;
+
+    lane->memory = granted->memory;
+    lane->pool_memory = granted->pool;
+    granted->memory = (struct smew__lane_memory){0};
+    granted->pool = (struct smew__pool_memory){0};
+    lane->trails = smew__calloc(lane->memory.window, sizeof(struct smew__trail *));
+    if (lane->trails)
+        status = smew__lane_writer_init(&lane->writer, &lane->memory);
+    if (!status && lane->pool_bytes)
+        status = smew__pool_init(&lane->pool, &lane->pool_memory);
+    if (status)
+        release_memory(lane);
+    return status;
+}
+
+/* With the producer's lock held. */
 static void grant(struct smew__lane_out *lane, struct smew_channel *channel,
                   struct smew__lane_grant *granted)
 {
     struct smew_bus *bus = lane->producer->bus;
     enum smew_status status = granted->status;
 
-    if (!status) {
-        lane->memory = granted->memory;
-        granted->memory = (struct smew__lane_memory){0};
-        lane->trails = smew__calloc(lane->memory.window, sizeof(struct smew__trail *));
-        status =
-            lane->trails ? smew__lane_writer_init(&lane->writer, &lane->memory) : SMEW_NO_MEMORY;
-        if (status)
-            release_memory(lane);
-    }
+    if (!status)
+        status = take_memory(lane, granted);
     smew__bus_lock(bus);
     if (status) {
         lane->state = SMEW__LANE_DENIED;
@@ -485,14 +333,14 @@ static enum smew_status take_grants(struct smew__peer *peer)
             grant(lane, peer->channel, &granted);
             smew__mutex_unlock(&lane->producer->lock);
         }
-        smew__lane_memory_fini(&granted.memory); /* nobody wants it any more */
+        smew__lane_grant_fini(&granted); /* nobody wants it any more */
     }
     return status == SMEW_AGAIN ? SMEW_OK : status;
 }
 
 void smew__lane_out_collect(struct smew__lane_out *lane)
 {
-    if (collect(lane) || !smew__lane_writer_is_read(&lane->writer))
+    if (smew__lane_collect(lane) || !smew__lane_writer_is_read(&lane->writer))
         lane->failed = true;
     publish_settled(lane);
 }

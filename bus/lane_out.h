@@ -69,9 +69,12 @@ struct smew__lane_out {
     struct smew__lane_out *after;  /* a smaller lane that is read before it; NULL: none */
     struct smew__lane_out *larger; /* that was asked for to take over; NULL: none */
     uint32_t ring_bytes;
+    uint32_t pool_bytes; /* for payloads above half a lane; 0: it has no pool */
 
     struct smew__lane_memory memory;
     struct smew__lane_writer writer;
+    struct smew__pool_memory pool_memory;
+    struct smew__pool pool;
     struct smew__trail **trails;  /* of the records in flight, by number */
     struct smew_channel *channel; /* for its bell; while it is granted */
     struct smew__lane_names targets;
@@ -110,6 +113,7 @@ struct smew__producer {
     /* without a lock, for the statistics; written by the thread */
     atomic_uint_fast64_t sent;
     atomic_uint_fast64_t bytes;
+    atomic_uint_fast64_t pooled;
     atomic_uint_fast64_t refused;
 };
 
@@ -121,7 +125,7 @@ struct smew__lane_out *smew__lane_out_to(struct smew__producer *producer, struct
 /* A new one, to be read after another one of the same thread (or NULL).  With both locks held. */
 struct smew__lane_out *smew__lane_out_create(struct smew__producer *producer,
                                              struct smew__peer *peer, uint32_t ring_bytes,
-                                             struct smew__lane_out *after);
+                                             uint32_t pool_bytes, struct smew__lane_out *after);
 /* What its records imply. */
 struct smew__lane_meaning smew__lane_out_meaning(struct smew__lane_out *lane);
 /* Nothing follows in it.  With the producer's lock held. */

@@ -120,14 +120,47 @@ static struct smew__record_implied implied_of(const struct smew__lane_meaning *m
                                          .source = meaning->source};
 }
 
+/* Room for the record in the lane, and for its payload there or in the pool. */
+static enum smew_status reserve(struct smew__lane_writer *writer,
+                                const struct smew__lane_meaning *meaning,
+                                const struct smew__envelope *envelope,
+                                const struct smew__record_implied *implied,
+                                struct smew__lane_draft *draft)
+{
+    struct smew__envelope in_record = *envelope;
+    struct smew__record_shape shape;
+    enum smew_status status = smew__record_measure(&in_record, implied, &draft->numbers, &shape);
+    uint8_t *record;
+
+    draft->pooled = !status && meaning->pool &&
+                    shape.body_size > smew__lane_writer_body_max(writer) &&
+                    envelope->payload_size > sizeof(struct smew__pool_handle);
+    if (draft->pooled) {
+        in_record.payload_size = sizeof(struct smew__pool_handle);
+        status = smew__record_measure(&in_record, implied, &draft->numbers, &shape);
+    }
+    if (!status)
+        status = smew__lane_writer_reserve(writer, shape.body_size, &record);
+    if (status)
+        return status;
+    if (draft->pooled)
+        status = smew__pool_claim(meaning->pool, envelope->payload_size, &draft->claim);
+    if (status) {
+        smew__lane_writer_abort(writer);
+        return status;
+    }
+    draft->body = record + sizeof(struct smew__record_header);
+    draft->payload = draft->pooled
+                         ? draft->claim.payload
+                         : draft->body + (size_t)shape.extension_words * SMEW__RECORD_WORD;
+    return SMEW_OK;
+}
+
 enum smew_status smew__lane_begin(struct smew__lane_writer *writer,
                                   const struct smew__lane_meaning *meaning,
                                   struct smew__envelope *envelope, struct smew__lane_draft *draft)
 {
     struct smew__record_implied implied = implied_of(meaning, writer->head_number);
-    struct smew__record_shape shape;
-    enum smew_status status;
-    uint8_t *record;
 
     *draft = (struct smew__lane_draft){
         .target = number_for(meaning->targets, envelope->target),
@@ -138,28 +171,48 @@ enum smew_status smew__lane_begin(struct smew__lane_writer *writer,
     draft->numbers.event =
         (uint16_t)use_number(draft->event, writer, SMEW__ENVELOPE_EVENT, &draft->numbers.defines);
     envelope->id = implied.id;
-    status = smew__record_measure(envelope, &implied, &draft->numbers, &shape);
-    if (!status)
-        status = smew__lane_writer_reserve(writer, shape.body_size, &record);
-    if (status)
-        return status;
-    draft->body = record + sizeof(struct smew__record_header);
-    draft->payload = draft->body + (size_t)shape.extension_words * SMEW__RECORD_WORD;
-    return SMEW_OK;
+    return reserve(writer, meaning, envelope, &implied, draft);
+}
+
+static void release_claim(const struct smew__lane_meaning *meaning,
+                          const struct smew__lane_draft *draft)
+{
+    (void)smew__pool_release(meaning->pool, draft->claim.offset, draft->claim.generation);
+}
+
+/* The payload is in the pool from now on, and the handle is what the record carries. */
+static void seal(const struct smew__lane_meaning *meaning, uint64_t number,
+                 const struct smew__lane_draft *draft, struct smew__envelope *envelope,
+                 struct smew__pool_handle *handle)
+{
+    enum smew_status status =
+        smew__pool_seal(meaning->pool, &draft->claim, envelope->payload, envelope->payload_size,
+                        meaning->stream, number, handle);
+
+    assert(!status); /* it was claimed, and is no larger */
+    (void)status;
+    envelope->payload = handle;
+    envelope->payload_size = sizeof(*handle);
 }
 
 uint64_t smew__lane_finish(struct smew__lane_writer *writer,
                            const struct smew__lane_meaning *meaning,
-                           const struct smew__envelope *stated,
-                           const struct smew__lane_draft *draft)
+                           const struct smew__envelope *stated, struct smew__lane_draft *draft)
 {
     struct smew__record_implied implied = implied_of(meaning, writer->head_number);
     struct smew__envelope envelope = *stated;
     struct smew__record_header header;
     struct smew__record_shape shape;
+    struct smew__pool_handle handle;
     enum smew_status status;
     uint64_t number;
 
+    if (draft->pooled && envelope.payload_size == 0) {
+        release_claim(meaning, draft);
+        draft->pooled = false;
+    }
+    if (draft->pooled)
+        seal(meaning, writer->head_number, draft, &envelope, &handle);
     envelope.id = implied.id;
     status = smew__record_measure(&envelope, &implied, &draft->numbers, &shape);
 
@@ -167,10 +220,20 @@ uint64_t smew__lane_finish(struct smew__lane_writer *writer,
     assert(!status);
     (void)status;
     smew__record_write(&envelope, &shape, draft->body, &header);
+    if (draft->pooled)
+        header.kind |= SMEW__RECORD_POOLED;
     number = smew__lane_writer_commit(writer, &header);
     note_told(draft->target, number);
     note_told(draft->event, number);
     return number;
+}
+
+void smew__lane_cancel(struct smew__lane_writer *writer, const struct smew__lane_meaning *meaning,
+                       const struct smew__lane_draft *draft)
+{
+    if (draft->pooled)
+        release_claim(meaning, draft);
+    smew__lane_writer_abort(writer);
 }
 
 /* ---- reading ------------------------------------------------------------------------- */
@@ -221,8 +284,12 @@ enum smew_status smew__lane_take(const struct smew__lane_meaning *meaning, uint6
         .resolve = resolve,
         .owner = (void *)(uintptr_t)meaning,
     };
+    struct smew__record_header plain = *header;
     unsigned defines = 0;
-    enum smew_status status = smew__record_read(header, body, &lane, &defines, item);
+    enum smew_status status;
+
+    plain.kind &= (uint8_t)~SMEW__RECORD_POOLED;
+    status = smew__record_read(&plain, body, &lane, &defines, item);
 
     if (!status && learn && (defines & SMEW__ENVELOPE_TARGET))
         status = learn_name(meaning->targets, header->target, item->envelope.target);

@@ -10,9 +10,13 @@
  * that record was answered with anything but CORRUPT the receiver knows the number, and records
  * carry it alone.  Until then each carries number and text, so that a damaged record never takes
  * others with it.
+ *
+ * A payload that is too large for a record goes into the lane's pool, if there is one, and a handle
+ * into the record (bus/shm/pool.h); everything else of it is in the record as ever.
  */
 
 #include "base/table.h"
+#include "bus/shm/pool.h"
 #include "bus/shm/reader.h"
 #include "bus/shm/writer.h"
 #include "serialization/item.h"
@@ -44,6 +48,7 @@ struct smew__lane_meaning {
     struct smew__text source; /* the sending node's address */
     struct smew__lane_names *targets;
     struct smew__lane_names *events;
+    struct smew__pool *pool; /* the sending side's, or NULL */
 };
 
 /* A record that is being written. */
@@ -53,12 +58,14 @@ struct smew__lane_draft {
     struct smew__lane_name *event;
     uint8_t *body;
     uint8_t *payload; /* in its place */
+    bool pooled;      /* which is in the pool: */
+    struct smew__pool_claim claim;
 };
 
 /*
  * Reserves a record for an envelope, whose payload_size says how much room it needs and whose
- * payload is not looked at; it gets its id.  TOO_BIG, FULL, BUSY, CLOSED as
- * smew__lane_writer_reserve(), INVALID.
+ * payload is not looked at; it gets its id.  TOO_BIG (for a record, and there is no pool, or for
+ * that too), FULL (the lane or the pool), BUSY, CLOSED as smew__lane_writer_reserve(), INVALID.
  */
 enum smew_status smew__lane_begin(struct smew__lane_writer *writer,
                                   const struct smew__lane_meaning *meaning,
@@ -69,14 +76,17 @@ enum smew_status smew__lane_begin(struct smew__lane_writer *writer,
  */
 uint64_t smew__lane_finish(struct smew__lane_writer *writer,
                            const struct smew__lane_meaning *meaning,
-                           const struct smew__envelope *stated,
-                           const struct smew__lane_draft *draft);
+                           const struct smew__envelope *stated, struct smew__lane_draft *draft);
+/* Gives a record back that was begun. */
+void smew__lane_cancel(struct smew__lane_writer *writer, const struct smew__lane_meaning *meaning,
+                       const struct smew__lane_draft *draft);
 
 /* A record was answered CORRUPT: what it was to define is not known. */
 void smew__lane_undefine(const struct smew__lane_meaning *meaning, uint64_t number);
 
 /*
- * Reads a record whose body was checked; texts and payload point into `body`, or into the names.
+ * Reads a record whose body was checked; texts and payload point into `body`, or into the names;
+ * the payload of a record of the kind SMEW__RECORD_POOLED is the handle.
  * With `learn` the record's definitions are kept (the receiving side).  CORRUPT, VERSION,
  * NO_MEMORY: the record is to be answered CORRUPT, so that its sender does not believe that they
  * are known.

@@ -181,6 +181,7 @@ static void retire(struct smew__producer *producer)
         return;
     smew__bus_lock(bus);
     bus->lanes_sent += atomic_load_explicit(&producer->sent, memory_order_relaxed);
+    bus->stats.pooled += atomic_load_explicit(&producer->pooled, memory_order_relaxed);
     bus->stats.bytes_sent += atomic_load_explicit(&producer->bytes, memory_order_relaxed);
     bus->stats.refused += atomic_load_explicit(&producer->refused, memory_order_relaxed);
     free_producer(producer);
@@ -274,6 +275,7 @@ void smew__lanes_stats(const struct smew_bus *bus, struct smew_bus_stats *stats)
         sent += atomic_load_explicit(&producer->sent, memory_order_relaxed);
         stats->bytes_sent += atomic_load_explicit(&producer->bytes, memory_order_relaxed);
         stats->refused += atomic_load_explicit(&producer->refused, memory_order_relaxed);
+        stats->pooled += atomic_load_explicit(&producer->pooled, memory_order_relaxed);
         SMEW_LIST_EACH (link, &producer->lanes)
             stats->lanes_out++;
     }

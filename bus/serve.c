@@ -46,6 +46,17 @@ static void write_counters(const struct smew_bus *bus, struct smew__buffer *json
         {"reconnects", stats->reconnects},
         {"connections", stats->connections},
         {"in_flight", bus->in_flight},
+        {"lanes_out", stats->lanes_out},
+        {"lanes_in", stats->lanes_in},
+        {"lanes_denied", stats->lanes_denied},
+        {"lanes_refused", stats->lanes_refused},
+        {"lanes_grown", stats->lanes_grown},
+        {"pooled", stats->pooled},
+        {"in_place", stats->in_place},
+        {"lane_lost", stats->lane_lost},
+        {"overflow_queued", stats->overflow_queued},
+        {"overflow_dropped", stats->overflow_dropped},
+        {"overflow", stats->overflow},
     };
 
     for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)

@@ -144,17 +144,6 @@ static struct smew__pool_handle handle_of(const struct smew__pool *pool,
     };
 }
 
-static void seal(struct smew__pool *pool, struct smew__pool_used *used, uint32_t crc, uint64_t lane,
-                 uint64_t number, struct smew__pool_handle *handle)
-{
-    used->lane = lane;
-    used->number = number;
-    used->crc = crc;
-    used->sealed = true;
-    set_header(pool, used);
-    *handle = handle_of(pool, used);
-}
-
 enum smew_status smew__pool_init(struct smew__pool *pool, struct smew__pool_memory *memory)
 {
     size_t limit =
@@ -209,29 +198,22 @@ enum smew_status smew__pool_claim(struct smew__pool *pool, uint64_t size,
 }
 
 enum smew_status smew__pool_seal(struct smew__pool *pool, const struct smew__pool_claim *claim,
-                                 uint64_t size, uint64_t lane, uint64_t number,
+                                 const void *data, uint64_t size, uint64_t lane, uint64_t number,
                                  struct smew__pool_handle *handle)
 {
     struct smew__pool_used *used = find_used(pool, claim->offset, claim->generation);
+    const uint8_t *from = data != NULL ? data : claim->payload;
 
     if (used == NULL || used->sealed || size == 0 || size > used->size)
         return SMEW_INVALID;
     used->size = size;
     used->units = units_of(pool, size);
-    seal(pool, used, copy_and_sum(claim->payload, size, NULL), lane, number, handle);
-    return SMEW_OK;
-}
-
-enum smew_status smew__pool_put(struct smew__pool *pool, const void *data, uint64_t size,
-                                uint64_t lane, uint64_t number, struct smew__pool_handle *handle)
-{
-    struct smew__pool_claim claim;
-    enum smew_status status = smew__pool_claim(pool, size, &claim);
-
-    if (status != SMEW_OK)
-        return status;
-    seal(pool, find_used(pool, claim.offset, claim.generation),
-         copy_and_sum(data, size, claim.payload), lane, number, handle);
+    used->crc = copy_and_sum(from, size, from != claim->payload ? claim->payload : NULL);
+    used->lane = lane;
+    used->number = number;
+    used->sealed = true;
+    set_header(pool, used);
+    *handle = handle_of(pool, used);
     return SMEW_OK;
 }
 

@@ -6,8 +6,8 @@
  * A pool of payloads: memory for what is too large for a lane.  The payload is written once, into a
  * block of the pool; the record in the lane carries a handle instead of it.
  *
- * A pool is made by a consumer (and counts against its quota), and written by one producing
- * process, for all of its lanes to that consumer:
+ * A pool is made by a consumer (and counts against its quota) and belongs to a lane: it is written
+ * by that lane's producer, given with it and gone with it:
  *
  *     producer                          shared                         consumer
  *     claim ----------------------> [ block | payload          ]
@@ -24,7 +24,7 @@
  *                  ^ blocks begin at units (pages), in any order; nothing lies between units
  *
  *     offset  size  pool segment: the prefix of segment.h, kind SMEW__SEGMENT_POOL, where
- *         24     8  lane: the pool's number, that the connection knows it by
+ *         24     8  lane: the pool's number, which is its lane's
  *         32     8  salt: generations count from it on
  *         40    16  first number, first position: 0
  *         56     4  data: offset of the first unit, a page
@@ -46,8 +46,8 @@
  *         24     4  CRC-32C of the payload
  *         28     4  pool: the lower half of its number
  *
- * Such a record is in every other way what the rest of its kind says: names and values are in its
- * extension, in the lane; the handle stands for the payload, user headers included.
+ * Such a record is in every other way what the rest of its kind says: names, values and user
+ * headers are in the lane; the handle stands for the payload alone.
  *
  * Valid is a handle that came in a valid record of the lane and with the number that the block
  * names; whose pool is this one; whose offset is that of a unit; whose payload ends within the
@@ -130,7 +130,7 @@ struct smew__pool_memory {
 };
 
 struct smew__pool_spec {
-    uint64_t pool;  /* a number of the connection's, never used again there */
+    uint64_t pool;  /* its lane's number */
     uint64_t bytes; /* of blocks, rounded up to a page; within MIN and MAX, else INVALID, TOO_BIG */
     uint64_t salt;  /* anything */
 };
@@ -195,16 +195,14 @@ uint64_t smew__pool_payload_max(const struct smew__pool *pool);
 enum smew_status smew__pool_claim(struct smew__pool *pool, uint64_t size,
                                   struct smew__pool_claim *claim);
 /*
- * The payload is written, and `size` bytes long (not more than was claimed; the rest is given
- * back).  *handle is for the record with this number of this lane, which the caller commits next,
- * or releases the block.  INVALID: no such claim, or more than it.
+ * The payload is `size` bytes long (not more than was claimed; the rest is given back), and either
+ * copied from `data` or, with that NULL or the claim's own payload, written already.  *handle is
+ * for the record with this number of this lane, which the caller commits next, or releases the
+ * block.  INVALID: no such claim, or more than it.
  */
 enum smew_status smew__pool_seal(struct smew__pool *pool, const struct smew__pool_claim *claim,
-                                 uint64_t size, uint64_t lane, uint64_t number,
+                                 const void *data, uint64_t size, uint64_t lane, uint64_t number,
                                  struct smew__pool_handle *handle);
-/* Claims, copies, seals: what these two say. */
-enum smew_status smew__pool_put(struct smew__pool *pool, const void *data, uint64_t size,
-                                uint64_t lane, uint64_t number, struct smew__pool_handle *handle);
 /* A block whose record was never committed.  INVALID: there is none, or none any more. */
 enum smew_status smew__pool_release(struct smew__pool *pool, uint64_t offset, uint64_t generation);
 

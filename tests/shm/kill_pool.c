@@ -70,8 +70,7 @@ static bool put(struct stage *stage, struct sides *sides, const uint8_t *data, u
 {
     struct smew__pool_handle handle;
 
-    return smew__pool_put(&sides->pool, data, size, SIDES_LANE, stage->writer.head_number,
-                          &handle) == SMEW_OK &&
+    return sides_send(&sides->pool, data, size, stage->writer.head_number, &handle) == SMEW_OK &&
            commit_handle(&stage->writer, &handle);
 }
 
@@ -244,8 +243,8 @@ static bool publish_in_place(struct walk *walk)
         smew__pool_claim(pool, 3 * sides_page(), &claim) != SMEW_OK)
         return false;
     memcpy(claim.payload, made[0].data, made[0].size);
-    if (smew__pool_seal(pool, &claim, made[0].size, SIDES_LANE, writer->head_number, &handle) !=
-        SMEW_OK)
+    if (smew__pool_seal(pool, &claim, NULL, made[0].size, SIDES_LANE, writer->head_number,
+                        &handle) != SMEW_OK)
         return false;
     walk_begin(0);
     fine = commit_handle(writer, &handle);
@@ -475,8 +474,8 @@ static bool publish_too_early(struct walk *walk)
     bool fine;
 
     walk_begin(0);
-    if (smew__pool_put(&pools[0].pool, made[0].data, made[0].size, SIDES_LANE, writer->head_number,
-                       &handle) != SMEW_OK)
+    if (sides_send(&pools[0].pool, made[0].data, made[0].size, writer->head_number, &handle) !=
+        SMEW_OK)
         return false;
     claim.payload = pools[0].producer.memory.data + handle.offset + SIDES_BLOCK;
     memset(claim.payload, 0, made[0].size);

@@ -66,14 +66,17 @@ static void test_claim_and_seal(void **state)
     assert_int_equal(smew__pool_find(&sides.pool, SIDES_LANE, 9, &handle), SMEW_NOT_FOUND);
     assert_int_equal(smew__pool_reclaim(&sides.pool, 0, NULL, NULL), 0);
     assert_int_equal(smew__pool_find(&sides.pool, 0, 0, &handle), SMEW_NOT_FOUND);
-    assert_int_equal(smew__pool_seal(&sides.pool, &claim, 0, SIDES_LANE, 9, &handle), SMEW_INVALID);
-    assert_int_equal(smew__pool_seal(&sides.pool, &claim, claim.size + 1, SIDES_LANE, 9, &handle),
+    assert_int_equal(smew__pool_seal(&sides.pool, &claim, NULL, 0, SIDES_LANE, 9, &handle),
                      SMEW_INVALID);
+    assert_int_equal(
+        smew__pool_seal(&sides.pool, &claim, NULL, claim.size + 1, SIDES_LANE, 9, &handle),
+        SMEW_INVALID);
     /* Shorter than claimed: the rest is free again. */
-    assert_int_equal(smew__pool_seal(&sides.pool, &claim, 1000, SIDES_LANE, 9, &handle), SMEW_OK);
+    assert_int_equal(smew__pool_seal(&sides.pool, &claim, NULL, 1000, SIDES_LANE, 9, &handle),
+                     SMEW_OK);
     assert_int_equal(handle.size, 1000);
     sides_check(&sides.consumer, &handle, 9);
-    assert_int_equal(smew__pool_seal(&sides.pool, &claim, 1000, SIDES_LANE, 9, &handle),
+    assert_int_equal(smew__pool_seal(&sides.pool, &claim, NULL, 1000, SIDES_LANE, 9, &handle),
                      SMEW_INVALID);
     assert_int_equal(smew__pool_claim(&sides.pool, 1, &other), SMEW_OK);
     assert_int_equal(other.offset, claim.offset + sides_page());
@@ -95,7 +98,7 @@ static void test_release_once(void **state)
                      SMEW_INVALID);
     assert_int_equal(smew__pool_release(&sides.pool, claim.offset, claim.generation), SMEW_OK);
     assert_int_equal(smew__pool_release(&sides.pool, claim.offset, claim.generation), SMEW_INVALID);
-    assert_int_equal(smew__pool_seal(&sides.pool, &claim, 100, SIDES_LANE, 1, &handle),
+    assert_int_equal(smew__pool_seal(&sides.pool, &claim, NULL, 100, SIDES_LANE, 1, &handle),
                      SMEW_INVALID);
     /* Sealed, and its record never committed. */
     assert_int_equal(sides_put(&sides, 100, 1, &handle), SMEW_OK);

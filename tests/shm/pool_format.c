@@ -47,8 +47,7 @@ static void test_golden_bytes(void **state)
     memcpy(got, sides.consumer.memory.data, sizeof got);
     memset(got + 16, 0, 8); /* the fingerprint is below */
     check_bytes(got, prefix, sizeof prefix, "prefix");
-    assert_int_equal(smew__pool_put(&sides.pool, "123456789", 9, SIDES_LANE, 0xa0b, &handle),
-                     SMEW_OK);
+    assert_int_equal(sides_send(&sides.pool, "123456789", 9, 0xa0b, &handle), SMEW_OK);
     check_bytes(sides.consumer.memory.data + sides_page(), block, sizeof block, "block");
     check_bytes((const uint8_t *)&handle, handle_bytes, sizeof handle_bytes, "handle");
     sides_close(&sides);

@@ -78,9 +78,9 @@ static void step_seal(struct sides *sides, struct model *model, size_t index, ui
     struct model_block *block = &model->blocks[index];
 
     sides_fill(block->claim.payload, size, number);
-    assert_int_equal(
-        smew__pool_seal(&sides->pool, &block->claim, size, SIDES_LANE, number, &block->handle),
-        SMEW_OK);
+    assert_int_equal(smew__pool_seal(&sides->pool, &block->claim, NULL, size, SIDES_LANE, number,
+                                     &block->handle),
+                     SMEW_OK);
     model_own(model, place_of(block), model_units(block->claim.size), 0);
     model_own(model, place_of(block), model_units(size), index + 1);
     block->number = number;
@@ -288,7 +288,7 @@ static void use_all(void *argument)
     if (*last == SMEW_OK)
         *last = smew__pool_init(&pool, &producer);
     if (*last == SMEW_OK)
-        *last = smew__pool_put(&pool, "payload", 7, SIDES_LANE, 1, &handle);
+        *last = sides_send(&pool, "payload", 7, 1, &handle);
     smew__pool_fini(&pool);
     smew__pool_memory_fini(&producer);
     smew__pool_memory_fini(&consumer);

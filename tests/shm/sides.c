@@ -64,11 +64,22 @@ uint8_t *sides_make(uint64_t size, uint64_t number)
     return data;
 }
 
+enum smew_status sides_send(struct smew__pool *pool, const void *data, uint64_t size,
+                            uint64_t number, struct smew__pool_handle *handle)
+{
+    struct smew__pool_claim claim;
+    enum smew_status status = smew__pool_claim(pool, size, &claim);
+
+    if (status == SMEW_OK)
+        status = smew__pool_seal(pool, &claim, data, size, SIDES_LANE, number, handle);
+    return status;
+}
+
 enum smew_status sides_put(struct sides *sides, uint64_t size, uint64_t number,
                            struct smew__pool_handle *handle)
 {
     uint8_t *data = sides_make(size, number);
-    enum smew_status status = smew__pool_put(&sides->pool, data, size, SIDES_LANE, number, handle);
+    enum smew_status status = sides_send(&sides->pool, data, size, number, handle);
 
     smew__free(data);
     return status;

@@ -30,7 +30,10 @@ void sides_close(struct sides *sides);
 void sides_fill(uint8_t *data, uint64_t size, uint64_t number);
 uint8_t *sides_make(uint64_t size, uint64_t number);
 
-/* Puts such bytes for the record with this number. */
+/* Claims, copies, seals: what these two say. */
+enum smew_status sides_send(struct smew__pool *pool, const void *data, uint64_t size,
+                            uint64_t number, struct smew__pool_handle *handle);
+/* Such bytes for the record with this number. */
 enum smew_status sides_put(struct sides *sides, uint64_t size, uint64_t number,
                            struct smew__pool_handle *handle);
 /* What a consumer does with a handle: resolve, check in place, check a copy, compare. */

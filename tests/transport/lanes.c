@@ -172,7 +172,7 @@ static void a_lane_is_given_and_used(void **state)
     assert_true(ready(pair.accepted)); /* heard, and not answered */
     ask = expect_ask(pair.accepted, 7);
     memory = a_lane(&ask);
-    assert_int_equal(smew__channel_give(pair.accepted, &ask, &memory), SMEW_OK);
+    assert_int_equal(smew__channel_give(pair.accepted, &ask, &memory, NULL), SMEW_OK);
     expect_no_ask(pair.accepted);
     expect_nothing(pair.dialled);
     assert_true(ready(pair.dialled)); /* heard, and not taken */
@@ -246,13 +246,13 @@ static void a_full_socket_delays_answers(void **state)
     for (int i = 0; i < 5000; i++)
         smew__channel_ring(pair.accepted);
     memory = a_lane(&ask);
-    assert_int_equal(smew__channel_give(pair.accepted, &ask, &memory), SMEW_AGAIN);
+    assert_int_equal(smew__channel_give(pair.accepted, &ask, &memory, NULL), SMEW_AGAIN);
     assert_int_equal(smew__channel_deny(pair.accepted, &ask, SMEW_LIMIT), SMEW_AGAIN);
     assert_false(ready(pair.accepted)); /* it waits for room */
     for (int i = 0; i < 5000 && !ready(pair.accepted); i++)
         expect_no_grant(pair.dialled);
     (void)expect_ask(pair.accepted, 7);
-    assert_int_equal(smew__channel_give(pair.accepted, &ask, &memory), SMEW_OK);
+    assert_int_equal(smew__channel_give(pair.accepted, &ask, &memory, NULL), SMEW_OK);
     while (smew__channel_take_grant(pair.dialled, &grant) == SMEW_AGAIN)
         ;
     assert_int_equal(grant.status, SMEW_OK);
@@ -314,7 +314,7 @@ static void an_end_that_left_is_a_reset(void **state)
     ask_for(pair.dialled, 2);
     ask = expect_ask(pair.accepted, 1);
     memory = a_lane(&ask);
-    assert_int_equal(smew__channel_give(pair.accepted, &ask, &memory), SMEW_OK);
+    assert_int_equal(smew__channel_give(pair.accepted, &ask, &memory, NULL), SMEW_OK);
     smew__lane_memory_fini(&memory);
     smew_channel_close(pair.accepted);
     pair.accepted = NULL;
@@ -410,7 +410,7 @@ static void what_is_not_taken_is_given_back(void **state)
         ask_for(pair.dialled, lane);
         ask = expect_ask(pair.accepted, lane);
         memory = a_lane(&ask);
-        assert_int_equal(smew__channel_give(pair.accepted, &ask, &memory), SMEW_OK);
+        assert_int_equal(smew__channel_give(pair.accepted, &ask, &memory, NULL), SMEW_OK);
         smew__lane_memory_fini(&memory);
         expect_nothing(pair.dialled);
     }
@@ -466,7 +466,7 @@ static void try_everything(void *argument)
         smew__channel_ask(pair.dialled, &ask) == SMEW_OK &&
         smew__channel_next_ask(pair.accepted, &ask) == SMEW_OK &&
         smew__lane_memory_create(&spec, &memory) == SMEW_OK &&
-        smew__channel_give(pair.accepted, &ask, &memory) == SMEW_OK &&
+        smew__channel_give(pair.accepted, &ask, &memory, NULL) == SMEW_OK &&
         smew__channel_take_grant(pair.dialled, &grant) == SMEW_OK && grant.status == SMEW_OK) {
         smew__lane_memory_fini(&grant.memory);
         ++*(unsigned *)argument;
@@ -500,7 +500,7 @@ static int use_as_child(void *argument)
     return smew__channel_ask(pair->dialled, &ask) == SMEW_FORKED &&
                    smew__channel_take_grant(pair->dialled, &grant) == SMEW_FORKED &&
                    smew__channel_next_ask(pair->accepted, &ask) == SMEW_FORKED &&
-                   smew__channel_give(pair->accepted, &ask, &memory) == SMEW_FORKED &&
+                   smew__channel_give(pair->accepted, &ask, &memory, NULL) == SMEW_FORKED &&
                    smew__channel_deny(pair->accepted, &ask, SMEW_LIMIT) == SMEW_FORKED
                ? 0
                : 1;

@@ -94,7 +94,7 @@ extern const struct smew__shm_kind smew__shm_memfd;
 struct smew__shm_answer {
     uint64_t lane;
     enum smew_status status;
-    int fds[2]; /* when it is OK */
+    int fds[3]; /* when it is OK: ring, cursors, and the pool's or -1 */
 };
 
 struct smew__shm_end {
@@ -243,8 +243,7 @@ void smew__shm_receive_fini(struct smew__shm_end *end);
 enum smew_status smew__shm_heard_ask(struct smew__shm_end *end,
                                      const struct smew__shm_datagram *datagram);
 enum smew_status smew__shm_heard_answer(struct smew__shm_end *end,
-                                        const struct smew__shm_datagram *datagram,
-                                        const int fds[2]);
+                                        const struct smew__shm_datagram *datagram, const int *fds);
 void smew__shm_lanes_fini(struct smew__shm_end *end);
 
 #endif

@@ -20,6 +20,12 @@ bool smew__channel_has_lanes(const struct smew_channel *channel)
            ((const struct smew__shm_end *)(const void *)channel)->gives_lanes;
 }
 
+void smew__lane_grant_fini(struct smew__lane_grant *grant)
+{
+    smew__lane_memory_fini(&grant->memory);
+    smew__pool_memory_fini(&grant->pool);
+}
+
 /* ---- what was heard ------------------------------------------------------------------ */
 
 enum smew_status smew__shm_heard_ask(struct smew__shm_end *end,
@@ -49,20 +55,23 @@ static bool is_answered(const struct smew__shm_end *end, uint64_t lane)
     return false;
 }
 
+static void close_fds(struct smew__shm_answer *answer)
+{
+    for (size_t i = 0; i < sizeof(answer->fds) / sizeof(*answer->fds); i++)
+        smew__fd_close(&answer->fds[i]);
+}
+
 enum smew_status smew__shm_heard_answer(struct smew__shm_end *end,
-                                        const struct smew__shm_datagram *datagram, const int fds[2])
+                                        const struct smew__shm_datagram *datagram, const int *fds)
 {
     struct smew__shm_answer answer = {
-        .lane = datagram->lane, .status = datagram->status, .fds = {-1, -1}};
+        .lane = datagram->lane, .status = datagram->status, .fds = {-1, -1, -1}};
 
-    if (datagram->type == SMEW__SHM_GRANT) {
-        answer.fds[0] = fds[0];
-        answer.fds[1] = fds[1];
-    }
+    for (size_t i = 0; i < datagram->fd_count; i++)
+        answer.fds[i] = fds[i];
     /* Each question is answered once, so there is room for the answer. */
     if (find_ask(end, answer.lane) == NULL || is_answered(end, answer.lane)) {
-        smew__fd_close(&answer.fds[0]);
-        smew__fd_close(&answer.fds[1]);
+        close_fds(&answer);
         return SMEW_CORRUPT;
     }
     end->answers[(end->answer_first + end->answer_count++) % SMEW__SHM_ASKS_MAX] = answer;
@@ -72,10 +81,7 @@ enum smew_status smew__shm_heard_answer(struct smew__shm_end *end,
 void smew__shm_lanes_fini(struct smew__shm_end *end)
 {
     while (end->answer_count > 0) {
-        struct smew__shm_answer *answer = &end->answers[end->answer_first];
-
-        smew__fd_close(&answer->fds[0]);
-        smew__fd_close(&answer->fds[1]);
+        close_fds(&end->answers[end->answer_first]);
         end->answer_first = (end->answer_first + 1) % SMEW__SHM_ASKS_MAX;
         end->answer_count--;
     }
@@ -90,7 +96,8 @@ enum smew_status smew__channel_ask(struct smew_channel *channel, const struct sm
                                                 .lane = ask->lane,
                                                 .ring_bytes = ask->ring_bytes,
                                                 .window = ask->window,
-                                                .after = ask->after};
+                                                .after = ask->after,
+                                                .pool_bytes = ask->pool_bytes};
     enum smew_status status;
 
     if (!smew__shm_ours(end))
@@ -116,16 +123,34 @@ static uint64_t rounded(uint64_t size, uint64_t least)
 }
 
 /* A lane may be smaller than asked for, since the giver has a quota; it is never another one. */
-static bool is_what_was_asked(const struct smew__lane_memory *memory,
+static bool is_what_was_asked(const struct smew__lane_grant *grant,
                               const struct smew__lane_ask *ask)
 {
+    const struct smew__lane_memory *memory = &grant->memory;
+
     return memory->lane == ask->lane &&
            memory->ring_bytes <= rounded(ask->ring_bytes, SMEW__LANE_BYTES_MIN) &&
-           memory->window <= rounded(ask->window, 1);
+           memory->window <= rounded(ask->window, 1) &&
+           (ask->pool_bytes == 0 || grant->pool.pool == ask->lane);
+}
+
+/* Takes the fds over. */
+static enum smew_status open_memory(struct smew__shm_answer *answer, struct smew__lane_grant *grant)
+{
+    int pool = answer->fds[2];
+    enum smew_status status;
+
+    answer->fds[2] = -1;
+    status = smew__lane_memory_attach(answer->fds[0], answer->fds[1], &grant->memory);
+    if (status != SMEW_OK)
+        smew__fd_close(&pool);
+    else if (pool != -1)
+        status = smew__pool_memory_attach(pool, &grant->pool);
+    return status;
 }
 
 /* Maps what came: CORRUPT is final. */
-static enum smew_status open_answer(const struct smew__shm_answer *answer,
+static enum smew_status open_answer(struct smew__shm_answer *answer,
                                     const struct smew__lane_ask *ask,
                                     struct smew__lane_grant *grant)
 {
@@ -134,15 +159,19 @@ static enum smew_status open_answer(const struct smew__shm_answer *answer,
     *grant = (struct smew__lane_grant){.lane = answer->lane, .status = answer->status};
     if (answer->status != SMEW_OK)
         return SMEW_OK;
-    status = smew__lane_memory_attach(answer->fds[0], answer->fds[1], &grant->memory);
-    if (status == SMEW_CORRUPT || status == SMEW_VERSION || status == SMEW_PERMISSION)
-        return SMEW_CORRUPT;
-    grant->status = status;
-    if (status == SMEW_OK && !is_what_was_asked(&grant->memory, ask)) {
-        smew__lane_memory_fini(&grant->memory);
+    if ((answer->fds[2] != -1) != (ask->pool_bytes != 0)) {
+        close_fds(answer);
         return SMEW_CORRUPT;
     }
-    return SMEW_OK;
+    status = open_memory(answer, grant);
+    grant->status = status;
+    if (status == SMEW_OK && !is_what_was_asked(grant, ask))
+        status = SMEW_CORRUPT;
+    if (status != SMEW_OK)
+        smew__lane_grant_fini(grant);
+    return status == SMEW_CORRUPT || status == SMEW_VERSION || status == SMEW_PERMISSION
+               ? SMEW_CORRUPT
+               : SMEW_OK;
 }
 
 enum smew_status smew__channel_take_grant(struct smew_channel *channel,
@@ -189,7 +218,11 @@ enum smew_status smew__channel_next_ask(struct smew_channel *channel, struct sme
     if (end->asked_count == 0)
         return end->gone ? SMEW_RESET : status == SMEW_OK ? SMEW_AGAIN : status;
     asked = &end->asked[end->asked_first];
-    *ask = (struct smew__lane_ask){asked->lane, asked->ring_bytes, asked->window, asked->after};
+    *ask = (struct smew__lane_ask){.lane = asked->lane,
+                                   .ring_bytes = asked->ring_bytes,
+                                   .window = asked->window,
+                                   .after = asked->after,
+                                   .pool_bytes = asked->pool_bytes};
     return SMEW_OK;
 }
 
@@ -213,12 +246,14 @@ static enum smew_status answer_ask(struct smew__shm_end *end,
 }
 
 enum smew_status smew__channel_give(struct smew_channel *channel, const struct smew__lane_ask *ask,
-                                    struct smew__lane_memory *memory)
+                                    struct smew__lane_memory *memory,
+                                    const struct smew__pool_memory *pool)
 {
     struct smew__shm_end *end = smew__shm_end_of(channel);
     const struct smew__shm_datagram datagram = {.type = SMEW__SHM_GRANT, .lane = ask->lane};
-    const int fds[2] = {memory->ring_memory.fd, memory->cursor_memory.fd};
-    enum smew_status status = answer_ask(end, &datagram, fds, 2);
+    const int fds[3] = {memory->ring_memory.fd, memory->cursor_memory.fd,
+                        pool != NULL ? pool->memory.fd : -1};
+    enum smew_status status = answer_ask(end, &datagram, fds, pool != NULL ? 3 : 2);
 
     if (status == SMEW_OK)
         smew__memory_close_fd(&memory->cursor_memory);

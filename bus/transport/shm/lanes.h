@@ -10,7 +10,7 @@
  *
  *     dialled                              accepted
  *     ask ------------ ASK ---------------> next_ask
- *     take_grant <---- GRANT + 2 fds ------ give          or DENY + status ---- deny
+ *     take_grant <---- GRANT + fds -------- give          or DENY + status ---- deny
  *     ring ----------- BELL --------------> interest() is ready: look at the lanes
  *
  * A bell has no meaning but "look"; the consumer's armed words (bus/shm/reader.h) make sure that
@@ -19,7 +19,7 @@
 
 #include <smew/transport.h>
 
-#include "bus/shm/segment.h"
+#include "bus/shm/pool.h"
 
 /* Of this channel's scheme; everything below is for such channels only. */
 bool smew__channel_has_lanes(const struct smew_channel *channel);
@@ -28,14 +28,18 @@ struct smew__lane_ask {
     uint64_t lane; /* a number of the asking side, never used again on this channel */
     uint32_t ring_bytes;
     uint32_t window;
-    uint64_t after; /* a lane that is read to its end before this one is begun; 0: none */
+    uint64_t after;      /* a lane that is read to its end before this one is begun; 0: none */
+    uint32_t pool_bytes; /* 0: without a pool */
 };
 
 struct smew__lane_grant {
     uint64_t lane;
     enum smew_status status; /* OK, or why it was denied: LIMIT (quota), NO_MEMORY, NO_FDS … */
     struct smew__lane_memory memory; /* mapped, the caller's; when the status is OK */
+    struct smew__pool_memory pool;   /* too, if it was asked for */
 };
+
+void smew__lane_grant_fini(struct smew__lane_grant *grant); /* what nobody took over */
 
 /* OK, AGAIN (the socket is full: try when interest() says so), RESET. */
 enum smew_status smew__channel_ask(struct smew_channel *channel, const struct smew__lane_ask *ask);
@@ -50,11 +54,12 @@ enum smew_status smew__channel_take_grant(struct smew_channel *channel,
 enum smew_status smew__channel_next_ask(struct smew_channel *channel, struct smew__lane_ask *ask);
 /*
  * Answers the next question.  OK, AGAIN (the socket is full), RESET, NO_FDS; INVALID: it is not
- * that one.  Giving passes a lane's fds; the ring's stays open until smew__lane_memory_settle(),
- * before the first record is read.
+ * that one.  Giving passes the fds of a lane, and of its pool if it was asked for; theirs stay open
+ * until smew__lane_memory_settle() and smew__pool_memory_settle(), before anything is read.
  */
 enum smew_status smew__channel_give(struct smew_channel *channel, const struct smew__lane_ask *ask,
-                                    struct smew__lane_memory *memory);
+                                    struct smew__lane_memory *memory,
+                                    const struct smew__pool_memory *pool /* or NULL */);
 enum smew_status smew__channel_deny(struct smew_channel *channel, const struct smew__lane_ask *ask,
                                     enum smew_status status);
 

@@ -20,7 +20,7 @@ enum {
     HELLO_LEAST = 12, /* magic and versions, in any version */
     BELL_SIZE = 4,
     LARGE_SIZE = 12,
-    ASK_SIZE = 28,
+    ASK_SIZE = 32,
     GRANT_SIZE = 12,
     DENY_SIZE = 16,
     NAMES_SIZE = 40,
@@ -76,6 +76,7 @@ size_t smew__shm_encode(const struct smew__shm_datagram *datagram,
         smew__put_be32(bytes + 12, datagram->ring_bytes);
         smew__put_be32(bytes + 16, datagram->window);
         put_be64(bytes + 20, datagram->after);
+        smew__put_be32(bytes + 28, datagram->pool_bytes);
         return ASK_SIZE;
     case SMEW__SHM_GRANT:
         put_be64(bytes + 4, datagram->lane);
@@ -131,15 +132,22 @@ static bool is_reason(enum smew_status status)
 static const struct {
     size_t least;
     size_t most;
-    size_t fds;
+    size_t fds_least;
+    size_t fds_most;
 } rules[] = {
-    [SMEW__SHM_FRAME] = {SMEW__SHM_HEAD_SIZE, SMEW__SHM_DATAGRAM_MAX, 0},
-    [SMEW__SHM_BELL] = {BELL_SIZE, BELL_SIZE, 0},
-    [SMEW__SHM_LARGE] = {LARGE_SIZE, LARGE_SIZE, 1},
-    [SMEW__SHM_ASK] = {ASK_SIZE, ASK_SIZE, 0},
-    [SMEW__SHM_GRANT] = {GRANT_SIZE, GRANT_SIZE, 2},
-    [SMEW__SHM_DENY] = {DENY_SIZE, DENY_SIZE, 0},
+    [SMEW__SHM_FRAME] = {SMEW__SHM_HEAD_SIZE, SMEW__SHM_DATAGRAM_MAX, 0, 0},
+    [SMEW__SHM_BELL] = {BELL_SIZE, BELL_SIZE, 0, 0},
+    [SMEW__SHM_LARGE] = {LARGE_SIZE, LARGE_SIZE, 1, 1},
+    [SMEW__SHM_ASK] = {ASK_SIZE, ASK_SIZE, 0, 0},
+    [SMEW__SHM_GRANT] = {GRANT_SIZE, GRANT_SIZE, 2, 3},
+    [SMEW__SHM_DENY] = {DENY_SIZE, DENY_SIZE, 0, 0},
 };
+
+static bool is_by_the_rules(uint8_t type, size_t size, size_t fd_count)
+{
+    return size >= rules[type].least && size <= rules[type].most &&
+           fd_count >= rules[type].fds_least && fd_count <= rules[type].fds_most;
+}
 
 /* The fields of a datagram whose type, size and count of fds are right. */
 static enum smew_status get_fields(const uint8_t *bytes, size_t size,
@@ -163,6 +171,7 @@ static enum smew_status get_fields(const uint8_t *bytes, size_t size,
         datagram->ring_bytes = smew__get_be32(bytes + 12);
         datagram->window = smew__get_be32(bytes + 16);
         datagram->after = get_be64(bytes + 20);
+        datagram->pool_bytes = smew__get_be32(bytes + 28);
     }
     if (datagram->type == SMEW__SHM_DENY) {
         datagram->status = (enum smew_status)(int32_t)smew__get_be32(bytes + 12);
@@ -185,9 +194,10 @@ enum smew_status smew__shm_parse(const uint8_t *bytes, size_t size, size_t fd_co
     if (type < SMEW__SHM_HELLO || type > SMEW__SHM_NAMES)
         return SMEW_CORRUPT;
     parsed.type = (enum smew__shm_type)type;
+    parsed.fd_count = fd_count;
     if (type == SMEW__SHM_HELLO || type == SMEW__SHM_NAMES)
         status = get_hello(bytes, size, fd_count, &parsed);
-    else if (size < rules[type].least || size > rules[type].most || fd_count != rules[type].fds)
+    else if (!is_by_the_rules(type, size, fd_count))
         status = SMEW_CORRUPT;
     else
         status = get_fields(bytes, size, &parsed);

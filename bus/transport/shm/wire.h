@@ -31,13 +31,15 @@
  *                   4 LARGE, 12 bytes, 1 fd: a frozen memory (base/os/frozen.h) that is the frame
  * of a record which says so, see below 4     8  number: 0, 1, 2 … of this sender
  *
- *                   5 ASK, 28 bytes: give me a lane in which I may send
+ *                   5 ASK, 32 bytes: give me a lane in which I may send
  *          4     8  lane: its number, of the asking side's choice, not 0 and never used before
  *         12     4  size of its ring in bytes
  *         16     4  window: records in flight
  *         20     8  after: the lane that is read to its end before this one is begun; 0: none
+ *         28     4  size of its payload pool in bytes; 0: it needs none
  *
- *                   6 GRANT, 12 bytes, 2 fds: the ring and the cursors of a lane that was asked for
+ *                   6 GRANT, 12 bytes, 2 or 3 fds: the ring and the cursors of a lane that was
+ *                   asked for, and its pool
  *          4     8  lane
  *
  *                   7 DENY, 16 bytes
@@ -105,6 +107,8 @@ struct smew__shm_datagram {
     uint32_t ring_bytes;     /* ASK */
     uint32_t window;         /* ASK */
     uint64_t after;          /* ASK */
+    uint32_t pool_bytes;     /* ASK */
+    size_t fd_count;         /* GRANT, when parsed */
     enum smew_status status; /* DENY */
     const uint8_t *frame;    /* FRAME, when parsed: points into the bytes */
     size_t frame_size;
