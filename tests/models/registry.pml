@@ -18,7 +18,8 @@
  *   - when nobody was killed and somebody stays, somebody holds it; the last node gets it unless a
  *     living one holds it.
  *
- * Bounds: 2 slots and the last node's, a bucket of CELLS (2; long: 3), 3 nodes, one kill.
+ * Bounds: 2 slots and the last node's, a bucket of 2 cells, 3 nodes, one kill (a second one is more
+ * than 6 GB of states, a third cell leaves the full bucket unreached).
  * All of it is sequentially consistent in the code as well, but for the identity, which is not here:
  * it is written before the life word is USED, and counts only if that is the same behind reading it.
  * The bucket is never full of the living; patterns (NOTED) are not here.
@@ -35,11 +36,7 @@
  * BUG_10 alive: the lock is asked for alone
  * BUG_11 the slot is given back before its cells are swept
  */
-#ifdef LONG
-#define CELLS 3
-#else
 #define CELLS 2
-#endif
 #define KILLS 1
 #define NODES 3
 #define SLOTS 2
