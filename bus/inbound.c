@@ -38,11 +38,12 @@ static void on_closed(struct smew__watch *watch)
     struct smew__inbound *inbound = SMEW_CONTAINER(watch, struct smew__inbound, watch);
     struct smew_bus *bus = inbound->bus;
 
-    inbound->channel->ops->close(inbound->channel);
     smew__bus_lock(bus);
     smew__list_remove(&inbound->link);
     bus->stats.connections--;
+    bus->lane_bytes -= smew__channel_shared_bytes(inbound->channel);
     smew__bus_unlock(bus);
+    inbound->channel->ops->close(inbound->channel);
     smew__buffer_fini(&inbound->out);
     smew__free(inbound->done);
     smew__free(inbound->results);
@@ -440,6 +441,7 @@ void smew__inbound_open(struct smew_bus *bus, struct smew_channel *channel)
     smew__bus_lock(bus);
     smew__list_append(&bus->inbounds, &inbound->link);
     bus->stats.connections++;
+    bus->lane_bytes += smew__channel_shared_bytes(channel);
     smew__bus_unlock(bus);
     if (smew__watch_start(&inbound->watch, bus, channel->ops->interest(channel))) {
         smew__watch_stop(&inbound->watch);

@@ -114,7 +114,7 @@ struct smew_bus {
     uint32_t pattern_lengths[SMEW_ID_MAX + 1];
     struct smew__table senders; /* by incarnation */
     struct smew__list inbounds;
-    uint64_t lane_bytes;          /* of the lanes that were given to others */
+    uint64_t lane_bytes;          /* of shared memory that was made for others to write in */
     struct smew__list deliveries; /* received and not completed */
     atomic_uint held;             /* of them, by the program */
     struct smew__table services;  /* requests to the node itself: serve.c */

@@ -216,6 +216,9 @@ static void on_closed(struct smew__watch *watch)
     struct smew__peer *peer = SMEW_CONTAINER(watch, struct smew__peer, watch);
     struct smew_bus *bus = peer->bus;
 
+    smew__bus_lock(bus);
+    bus->lane_bytes -= smew__channel_shared_bytes(peer->channel);
+    smew__bus_unlock(bus);
     peer->channel->ops->close(peer->channel);
     smew__bus_lock(bus);
     peer->channel = NULL;
@@ -371,6 +374,7 @@ static void dial(struct smew__peer *peer)
     }
     move(peer, SMEW__PEER_DIALLED);
     bus->stats.connections++;
+    bus->lane_bytes += smew__channel_shared_bytes(peer->channel);
     smew__bus_unlock(bus);
     peer->watch.ready = on_ready;
     peer->watch.closed = on_closed;

@@ -102,7 +102,12 @@ struct smew_bus_options {
     /* Shared memory: the ring that each sending thread asks of a receiver, 4 KiB to 16 MiB; default
        64 KiB. */
     uint32_t lane_bytes;
-    uint64_t lanes_max_bytes; /* shared memory that this node gives to others; default 64 MiB */
+    /*
+     * Shared memory that this node makes for others to write in; default 128 MiB.  A connection has
+     * 272 KiB of its own; what they leave is for lanes (80 KiB with the default size) and their
+     * payload pools (4 payload_max).  Who is denied a lane sends through the connection.
+     */
+    uint64_t lanes_max_bytes;
     /*
      * Shared memory: payloads from this size on are handed to handlers where they lie, without a
      * copy.  Whoever sends them can change them meanwhile: for buses whose programs trust each

@@ -25,10 +25,11 @@
 enum {
     PROCESSES_MOST = 256,
     THREADS = 3,
-    QUOTA_BYTES = 4 * 1024 * 1024,
+    QUOTA_LANES_BYTES = 4 * 1024 * 1024,
     LANE_BYTES = 64 * 1024,
     LANE_LEAST = 64 * 1024 + 4096 + 4096 + 8192, /* a page before ring and answers, a window */
     LANE_MOST = 100 * 1024,
+    CONNECTION_BYTES = 256 * 1024 + 4096 + 4096 + 8192,
     FDS_SPARE = 6,
     LONG_MS = 100000,
 };
@@ -87,9 +88,9 @@ struct producer {
     struct smew_bus *bus;
     uint64_t process;
     uint64_t number;
-    bool together; /* all threads of all processes begin, and then go on */
 };
 
+/* A process stays until the receiver has looked at what everybody holds. */
 static bool may_go(void *unused)
 {
     (void)unused;
@@ -108,20 +109,15 @@ static void *produce(void *argument)
         if (smew_bus_send(producer->bus, "m", "N", &note, sizeof(note), &options))
             return producer->bus;
         board->begun += note.number == 1;
-        if (producer->together && !support_wait_until(may_go, NULL, LONG_MS))
+        if (!support_wait_until(may_go, NULL, LONG_MS))
             return producer->bus;
     }
     return NULL;
 }
 
-struct role {
-    uint64_t process;
-    bool together;
-};
-
 static int run_process(void *argument)
 {
-    const struct role *role = argument;
+    const uint64_t *process = argument;
     struct smew_bus_options options = SMEW_BUS_OPTIONS_INIT;
     struct producer producers[THREADS];
     struct smew_error error = {0};
@@ -132,12 +128,11 @@ static int run_process(void *argument)
     options.linger_ms = LONG_MS;
     options.lane_bytes = LANE_BYTES;
     if (smew_bus_open(kit_test_url(), &options, &bus, &error)) {
-        fprintf(stderr, "process %u could not open: %s\n", (unsigned)role->process, error.text);
+        fprintf(stderr, "process %u could not open: %s\n", (unsigned)*process, error.text);
         return 1;
     }
     for (uint64_t i = 0; i < THREADS; i++) {
-        producers[i] = (struct producer){
-            .bus = bus, .process = role->process, .number = i, .together = role->together};
+        producers[i] = (struct producer){.bus = bus, .process = *process, .number = i};
         if (pthread_create(&producers[i].thread, NULL, produce, &producers[i]))
             return 2;
     }
@@ -170,12 +165,12 @@ static struct smew_bus *open_claimed(uint64_t quota)
     return bus;
 }
 
-static void start_all(pid_t *children, bool together)
+static void start_all(pid_t *children)
 {
     for (unsigned i = 0; i < processes; i++) {
-        struct role role = {i, together};
+        uint64_t process = i;
 
-        children[i] = support_fork(run_process, &role);
+        children[i] = support_fork(run_process, &process);
     }
 }
 
@@ -205,7 +200,7 @@ static struct smew_bus_stats hear_all(struct smew_bus *bus, pid_t *children)
     struct smew_bus_stats stats;
     struct holdings holdings;
 
-    start_all(children, true);
+    start_all(children);
     poll_until(bus, &board->begun, (uint64_t)processes * THREADS);
     poll_until(bus, NULL, (uint64_t)processes * THREADS);
     assert_true(support_wait_until(are_answered, bus, LONG_MS));
@@ -254,19 +249,25 @@ static void each_thread_gets_a_lane(void **state)
 
 static void a_quota_of_memory_is_kept(void **state)
 {
-    struct smew_bus *bus = open_claimed(QUOTA_BYTES);
+    struct smew_bus *bus = open_claimed((uint64_t)processes * CONNECTION_BYTES + QUOTA_LANES_BYTES);
     pid_t children[PROCESSES_MOST] = {0};
     struct smew_bus_stats stats = hear_all(bus, children);
 
     (void)state;
-    assert_true(stats.lanes_in <= QUOTA_BYTES / LANE_LEAST);
-    assert_true(stats.lanes_in >= QUOTA_BYTES / LANE_MOST);
+    assert_true(stats.lanes_in <= QUOTA_LANES_BYTES / LANE_LEAST);
+    assert_true(stats.lanes_in >= QUOTA_LANES_BYTES / LANE_MOST);
     assert_true(stats.lanes_refused >= processes * THREADS - stats.lanes_in);
     assert_true(warnings > 0);
     hear_the_rest(bus, children);
 }
 
-/* Whoever finds no descriptor waits until others have gone. */
+static bool are_short(void *argument)
+{
+    (void)!smew_bus_poll(argument, 0, 0);
+    return shortages > 0;
+}
+
+/* Whoever finds no descriptor waits until others have gone; which they do when it was seen. */
 static void few_descriptors_are_enough(void **state)
 {
     struct smew_bus *bus = open_claimed(0);
@@ -275,14 +276,15 @@ static void few_descriptors_are_enough(void **state)
 
     (void)state;
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-    start_all(children, false); /* they inherit none of it */
+    start_all(children); /* they inherit none of it */
     few = before;
     few.rlim_cur = support_count_fds() + FDS_SPARE;
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    assert_true(support_wait_until(are_short, bus, LONG_MS));
+    board->go = true;
     hear_the_rest(bus, children);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
     print_message("no descriptor for a connection %u times\n", shortages);
-    assert_true(shortages > 0);
 }
 
 int main(int count, char **arguments)

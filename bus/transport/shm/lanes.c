@@ -20,6 +20,15 @@ bool smew__channel_has_lanes(const struct smew_channel *channel)
            ((const struct smew__shm_end *)(const void *)channel)->gives_lanes;
 }
 
+uint64_t smew__channel_shared_bytes(const struct smew_channel *channel)
+{
+    const struct smew__shm_end *end = (const struct smew__shm_end *)(const void *)channel;
+
+    if (channel->ops != &smew__shm_ops)
+        return 0;
+    return end->in_memory.ring_memory.size + end->in_memory.cursor_memory.size;
+}
+
 void smew__lane_grant_fini(struct smew__lane_grant *grant)
 {
     smew__lane_memory_fini(&grant->memory);

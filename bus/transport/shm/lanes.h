@@ -24,6 +24,9 @@
 /* Of this channel's scheme; everything below is for such channels only. */
 bool smew__channel_has_lanes(const struct smew_channel *channel);
 
+/* The memory that this end made for frames, in bytes; 0 for a channel of another scheme. */
+uint64_t smew__channel_shared_bytes(const struct smew_channel *channel);
+
 struct smew__lane_ask {
     uint64_t lane; /* a number of the asking side, never used again on this channel */
     uint32_t ring_bytes;
