@@ -159,7 +159,7 @@ SMEW_API const char *smew_bus_address(const struct smew_bus *bus);
 /* ---- sending ------------------------------------------------------------------------- */
 
 enum smew_level {
-    SMEW_LEVEL_ACCEPTED = 0,  /* in the bounded window towards the host */
+    SMEW_LEVEL_ACCEPTED = 0,  /* in the bounded window towards the host, or its memory: below */
     SMEW_LEVEL_RECEIVED = 1,  /* the hosting node has it */
     SMEW_LEVEL_PROCESSED = 2, /* its handler returned; for a machine: the transition is complete */
 };
@@ -183,6 +183,10 @@ struct smew_send_options {
  * Sends an event to a machine.  Copies target, event and payload; `payload` may be NULL when
  * size_bytes is 0.  Inside a handler it never waits: the message goes to the node's outbox and
  * is accepted when there is room.  [any]
+ *
+ * Accepted means on `inproc` and sockets that it is in the sender's window, and on shared memory that
+ * it lies in the receiver's, where it survives the sender; but with SMEW_NOW before the connection
+ * is there, and where a receiver gives no memory for 200 ms, it is in the window there, too.
  *
  * OK: accepted (and the level reached).  QUEUED: on_full says to keep it.  NO_MACHINE: nobody hosts
  * the target.  FULL: no room until the deadline, nothing accepted.  TIMEOUT: accepted, the level
