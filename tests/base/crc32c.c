@@ -55,13 +55,15 @@ static uint32_t one_bit_at_a_time(const uint8_t *data, size_t size)
 static void test_ways_agree(void **state)
 {
     struct support_random random = support_random_seeded();
-    static uint8_t bytes[4096 + 16];
+    static uint8_t bytes[16384 + 16];
+
+    static const uint64_t limits[] = {64, 64, 64, 512, 64, 4096, 64, 16384};
 
     (void)state;
     support_random_fill(&random, bytes, sizeof bytes);
     for (int round = 0; round < 3000; round++) {
         size_t offset = (size_t)support_random_below(&random, 16);
-        size_t size = (size_t)support_random_below(&random, round % 10 == 0 ? 4096 : 64);
+        size_t size = (size_t)support_random_below(&random, limits[round % 8]);
         size_t cut = size == 0 ? 0 : (size_t)support_random_below(&random, size);
         const uint8_t *data = bytes + offset;
         uint32_t expected = one_bit_at_a_time(data, size);
