@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * smew-bench: measures smew against the reference ring and against what else there is, on this
- * computer.  The options are read here, the rows made by cells.c or survey.c, sampled by
+ * computer.  The options are read here, the rows made by cells.c, survey.c or place.c, sampled by
  * schedule.c and printed by report.c.
  *
  * Ctrl-C ends the sampling; what was sampled until then is still printed.
@@ -22,7 +22,7 @@
 enum { ROUNDS = 9, SAMPLE_MS = 40, USAGE = 2 };
 
 struct settings {
-    bool survey;
+    size_t (*make_rows)(const struct bench_filter *filter, struct bench_row **rows);
     bool json;
     bool list;
     struct bench_filter filter;
@@ -40,17 +40,18 @@ static void on_signal(int number)
 static void usage(FILE *out)
 {
     (void)fputs(
-        "smew-bench [cells | peers] [OPTION...]\n"
+        "smew-bench [cells | peers | place] [OPTION...]\n"
         "\n"
         "  cells                what smew has to reach, as ratios of paired samples (the default)\n"
         "  peers                absolute figures of every peer of this build\n"
+        "  place                smew's payloads read in place against private copies, by size\n"
         "\n"
         "  --scheme NAME        smew only over this scheme: shm, pipe, inproc\n"
         "  --only TEXT          only rows with this text in their names\n"
         "  --peer NAME          peers: only this one\n"
         "  --size BYTES         only messages of this size\n"
         "  --producers N        peers: only so many, 1, 4 or 8\n"
-        "  --place PLACE        peers: only this placement, pair, one or free\n"
+        "  --place PLACE        peers: only this placement, pair, one or free; place: there\n"
         "  --spin               peers: those that can wait by looking\n"
         "  --trips              peers: round trips only\n"
         "  --rounds N           samples of each row; default 9, at most 64\n"
@@ -136,6 +137,19 @@ static bool read_option(int option, const char *argument, struct settings *setti
     }
 }
 
+static bool read_table(const char *name, struct settings *settings)
+{
+    if (strcmp(name, "cells") == 0)
+        settings->make_rows = bench_cells;
+    else if (strcmp(name, "peers") == 0)
+        settings->make_rows = bench_survey;
+    else if (strcmp(name, "place") == 0)
+        settings->make_rows = bench_place;
+    else
+        return false;
+    return true;
+}
+
 /* 0 to go on, or -1 with the exit code in *code. */
 static int read_arguments(int count, char **arguments, struct settings *settings, int *code)
 {
@@ -170,12 +184,9 @@ static int read_arguments(int count, char **arguments, struct settings *settings
             return -1;
         }
     }
-    if (optind < count && strcmp(arguments[optind], "cells") != 0) {
-        settings->survey = strcmp(arguments[optind], "peers") == 0;
-        if (!settings->survey) {
-            *code = complain("no such table", arguments[optind]);
-            return -1;
-        }
+    if (optind < count && !read_table(arguments[optind], settings)) {
+        *code = complain("no such table", arguments[optind]);
+        return -1;
     }
     return 0;
 }
@@ -214,7 +225,10 @@ static int measure(struct settings *settings, struct bench_row *rows, size_t cou
 int main(int argument_count, char **arguments)
 {
     const struct sigaction action = {.sa_handler = on_signal};
-    struct settings settings = {.plan = {.rounds = ROUNDS, .sample_ms = SAMPLE_MS, .stop = &stop}};
+    struct settings settings = {
+        .make_rows = bench_cells,
+        .plan = {.rounds = ROUNDS, .sample_ms = SAMPLE_MS, .stop = &stop},
+    };
     struct bench_row *rows = NULL;
     size_t count;
     int code = 0;
@@ -222,8 +236,7 @@ int main(int argument_count, char **arguments)
     if (read_arguments(argument_count, arguments, &settings, &code) != 0)
         return code;
     settings.plan.progress = isatty(STDERR_FILENO) != 0;
-    count = settings.survey ? bench_survey(&settings.filter, &rows)
-                            : bench_cells(&settings.filter, &rows);
+    count = settings.make_rows(&settings.filter, &rows);
     if (count == 0) {
         free(rows);
         return complain("there is no such row", "see --list");

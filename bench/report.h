@@ -21,7 +21,7 @@ void bench_report_text(FILE *out, const struct bench_row *rows, size_t count, do
  * "RelWithDebInfo"}, "rows": [{ "name": …, "verdict": "goal"|"floor"|"below"|"figure"|"none",
  *     "floor": …, "goal": …, "far_floor": …, "better": "higher"|"lower",
  *     "subject": {"peer": …, "size": 64, "producers": 1, "placement": …, "wait": …, "trip": false,
- *                 "ring_bytes": …, "in_place": false, "metric": …, "count": …,
+ *                 "ring_bytes": …, "in_place": false, "read_once": false, "metric": …, "count": …,
  *                 "median": …, "min": …, "max": …},
  *     "opponent": the same, or null,
  *     "near": {"samples": 9, "median": …, "min": …, "max": …}, or null; "far", "same": the same,

@@ -64,13 +64,13 @@ static json_t *side(const struct bench_row *row, bool of_opponent)
 
     if (side->peer == NULL)
         return json_null();
-    return json_pack("{s:s, s:I, s:i, s:s, s:s, s:b, s:I, s:b, s:s, s:I, s:o}", "peer",
-                     side->peer->name, "size", (json_int_t)what->size, "producers",
-                     (int)what->producers, "placement", bench_placement_text(what->placement),
-                     "wait", what->wait == BENCH_SPIN ? "spin" : "block", "trip", what->trip,
-                     "ring_bytes", (json_int_t)what->ring_bytes, "in_place", what->in_place,
-                     "metric", metrics[side->metric], "count", (json_int_t)side->count, "figures",
-                     spread(bench_row_figures(row, of_opponent)));
+    return json_pack(
+        "{s:s, s:I, s:i, s:s, s:s, s:b, s:I, s:b, s:b, s:s, s:I, s:o}", "peer", side->peer->name,
+        "size", (json_int_t)what->size, "producers", (int)what->producers, "placement",
+        bench_placement_text(what->placement), "wait", what->wait == BENCH_SPIN ? "spin" : "block",
+        "trip", what->trip, "ring_bytes", (json_int_t)what->ring_bytes, "in_place", what->in_place,
+        "read_once", what->read_once, "metric", metrics[side->metric], "count",
+        (json_int_t)side->count, "figures", spread(bench_row_figures(row, of_opponent)));
 }
 
 static json_t *samples(const struct bench_row *row)

@@ -2,7 +2,7 @@
 #ifndef SMEW_BENCH_TABLES_H
 #define SMEW_BENCH_TABLES_H
 
-/* The two tables: what smew has to reach, and what every peer does. */
+/* The tables: what smew has to reach, what every peer does, and what reading in place brings. */
 
 #include "bench/row.h"
 
@@ -20,9 +20,10 @@ struct bench_filter {
     bool trips_only;
 };
 
-/* Both answer how many rows they made, in memory that the caller frees; 0 also without memory. */
+/* Each answers how many rows they made, in memory that the caller frees; 0 also without memory. */
 size_t bench_cells(const struct bench_filter *filter, struct bench_row **rows);
 size_t bench_survey(const struct bench_filter *filter, struct bench_row **rows);
+size_t bench_place(const struct bench_filter *filter, struct bench_row **rows);
 
 enum { BENCH_SIZE_TEXT = 32 };
 

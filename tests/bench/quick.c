@@ -95,15 +95,16 @@ static void check_side(const json_t *side)
 {
     json_int_t size, ring_bytes, count;
     const char *peer, *placement, *wait, *metric;
-    int producers, trip, in_place;
+    int producers, trip, in_place, read_once;
     json_t *figures;
 
-    assert_int_equal(
-        json_unpack((json_t *)side, "{s:s, s:I, s:i, s:s, s:s, s:b, s:I, s:b, s:s, s:I, s:o}",
-                    "peer", &peer, "size", &size, "producers", &producers, "placement", &placement,
-                    "wait", &wait, "trip", &trip, "ring_bytes", &ring_bytes, "in_place", &in_place,
-                    "metric", &metric, "count", &count, "figures", &figures),
-        0);
+    assert_int_equal(json_unpack((json_t *)side,
+                                 "{s:s, s:I, s:i, s:s, s:s, s:b, s:I, s:b, s:b, s:s, s:I, s:o}",
+                                 "peer", &peer, "size", &size, "producers", &producers, "placement",
+                                 &placement, "wait", &wait, "trip", &trip, "ring_bytes",
+                                 &ring_bytes, "in_place", &in_place, "read_once", &read_once,
+                                 "metric", &metric, "count", &count, "figures", &figures),
+                     0);
     assert_true(size >= 8 && producers >= 1);
     assert_true((strcmp(metric, "messages_per_second") != 0) == (trip != 0));
     check_spread(figures);
@@ -178,6 +179,35 @@ static void ten_mebibytes(void **state)
                              "--rounds 1 --no-probe --json") >= 8);
 }
 
+/* A row is one case twice, in place and not; half of the rows read all. */
+static void in_place_against_copies(void **state)
+{
+    json_t *report = bench("place --count 20 --rounds 1 --no-probe --json");
+    json_t *row;
+    size_t index, read_once = 0;
+
+    (void)state;
+    json_array_foreach(json_object_get(report, "rows"), index, row)
+    {
+        int here, there, reads, reads_too;
+        json_int_t size, size_too;
+
+        check_row(row);
+        assert_int_equal(json_unpack(row, "{s:{s:b, s:b, s:I}, s:{s:b, s:b, s:I}}", "subject",
+                                     "in_place", &here, "read_once", &reads, "size", &size,
+                                     "opponent", "in_place", &there, "read_once", &reads_too,
+                                     "size", &size_too),
+                         0);
+        assert_true(here && !there && reads == reads_too && size == size_too);
+        read_once += reads != 0;
+    }
+    assert_true(index >= 16 && read_once * 2 == index);
+    json_decref(report);
+    assert_int_equal(check_report("place --size 4096 --place one --count 20 --rounds 1 "
+                                  "--no-probe --json"),
+                     4);
+}
+
 /* With probes: whether a sample is kept is the computer's matter, but every one is accounted for.
  */
 static void probes_keep_or_drop(void **state)
@@ -216,7 +246,10 @@ static void wrong_arguments_are_refused(void **state)
     (void)state;
     assert_int_equal(exit_code("--help"), 0);
     assert_int_equal(exit_code("--list"), 0);
+    assert_int_equal(exit_code("place --list"), 0);
     assert_int_equal(exit_code("chart"), 2);
+    assert_int_equal(exit_code("place --scheme pipe"), 2);
+    assert_int_equal(exit_code("place --size 48"), 2);
     assert_int_equal(exit_code("--unheard-of"), 2);
     assert_int_equal(exit_code("--rounds 0"), 2);
     assert_int_equal(exit_code("--rounds x"), 2);
@@ -232,6 +265,7 @@ int main(int count, char **arguments)
         SUPPORT_TEST(every_peer_both_ways),
         SUPPORT_TEST(every_peer_with_four_producers_on_one_core),
         SUPPORT_TEST(ten_mebibytes),
+        SUPPORT_TEST(in_place_against_copies),
         SUPPORT_TEST(probes_keep_or_drop),
         SUPPORT_TEST(wrong_arguments_are_refused),
     };
