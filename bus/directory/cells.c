@@ -155,7 +155,8 @@ enum smew_status smew__row_give(struct smew__directory *directory, struct smew__
 {
     bool ours = smew__cell_swap(&row.cells[found->index], found->value, 0);
 
-    directory->cells--;
+    if (directory->cells > 0) /* a scribble may have shown us one that we never took */
+        directory->cells--;
     smew__names_drop(directory, key, smew__cell_at(found->value));
     return ours ? SMEW_OK : SMEW_NOT_FOUND;
 }

@@ -51,9 +51,10 @@
 #include "bus/directory/cells.h"
 
 /*
- * Each new beginning was caused by a rival's progress; so many can only be a scribbler's work.
+ * Each new beginning, each second look at a rival's cell, and each burial on the way was caused by
+ * somebody's progress; so many can only be a scribbler's work, and the answer is CORRUPT.
  */
-enum { ATTEMPTS = 10000 };
+enum { ATTEMPTS = 10000, LOOKS = 1000, BURIALS = 4 * SMEW__DIRECTORY_NODES };
 
 static bool is_own(const struct smew__directory *directory, const struct smew__found *found)
 {
@@ -123,10 +124,13 @@ static enum smew_status find_cover(struct smew__directory *directory, const stru
 {
     struct smew__found found;
     enum smew_status status;
+    int burials = 0;
 
     if (key->kind == SMEW__KEY_PREFIX && key->size == 0)
         return SMEW_NOT_FOUND;
     do {
+        if (burials++ == BURIALS)
+            return SMEW_CORRUPT;
         status = find_pattern(directory, key->text,
                               key->kind == SMEW__KEY_PREFIX ? key->size - 1 : key->size, &found);
         if (status == SMEW_OK && is_own(directory, &found))
@@ -149,7 +153,7 @@ static enum smew_status contest(struct smew__directory *directory, struct smew__
 {
     unsigned from = 0;
 
-    for (;;) {
+    for (int looks = 0; looks < LOOKS;) {
         enum smew_status status = smew__row_find(directory, row, key, from, found);
         bool pending;
 
@@ -166,9 +170,12 @@ static enum smew_status contest(struct smew__directory *directory, struct smew__
             continue;
         if (!pending || found->index < mine || mine == row.count)
             return SMEW_CLAIMED;
-        if (!smew__cell_swap(&row.cells[found->index], found->value, 0))
+        if (!smew__cell_swap(&row.cells[found->index], found->value, 0)) {
             from = found->index;
+            looks++;
+        }
     }
+    return SMEW_CORRUPT;
 }
 
 bool smew__directory_contested(struct smew__directory *directory, const char *id)

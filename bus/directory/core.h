@@ -18,10 +18,20 @@ struct smew__names {
     uint32_t free[SMEW__ENTRY_UNITS_MAX + 1]; /* by length: first free entry + 1, or 0 */
 };
 
+/* Who this node is: what its slot on the board says, and what it says again when it was damaged. */
+struct smew__identity {
+    struct smew__process process;
+    uint64_t incarnation;
+    uint64_t joined_ns;
+    uint64_t name[SMEW__NAME_WORDS];
+};
+
 struct smew__directory {
     struct smew__storage *storage;
     struct smew__board *board;
     struct smew__node_ref self;
+    struct smew__identity identity;
+    atomic_bool damage_told;
     struct smew__names names;
     uint64_t cells; /* that we hold, at most: close has nothing to sweep when there are none */
 };

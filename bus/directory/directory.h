@@ -68,6 +68,7 @@ uint64_t smew__directory_epoch(const struct smew__directory *directory);
  *   AGAIN    it is inside a pattern of another living node (*owner): the claim is noted, but
  *            routes stay; smew__directory_confirm() after that node let go of it
  *   FULL     the table has no room for it;  NO_MEMORY, NO_SPACE
+ *   CORRUPT  somebody scribbles over the table all the time
  * A claim whose owner is dead by the kernel's word is taken over at once.
  */
 enum smew_status smew__directory_claim(struct smew__directory *directory, const char *id,
@@ -104,12 +105,16 @@ enum smew_status smew__directory_each_subscription(struct smew__directory *direc
 
 /* ---- liveness ------------------------------------------------------------------------ */
 
-/* Moves this node's heartbeat counter. */
+/*
+ * Moves this node's heartbeat counter, and puts right what somebody scribbled over: the board's
+ * header and this node's own slot (layout.h, DAMAGE).
+ */
 void smew__directory_beat(struct smew__directory *directory);
 
 /*
  * By the kernel's word: its slot is locked, and the process that took it exists and is no zombie.
- * False for a generation that is over.  Costs a few system calls.
+ * False for a generation that is over.  Costs a few system calls; of the node itself it is always
+ * true, and free.
  */
 bool smew__directory_alive(struct smew__directory *directory, struct smew__node_ref node);
 

@@ -30,18 +30,30 @@ enum { RETRY_MS = 1, SWEEPS = 8 };
 
 /* ---- the board's file ---------------------------------------------------------------- */
 
-void smew__board_init(struct smew__board *board)
+bool smew__board_repair(struct smew__board *board)
 {
-    board->header.magic = SMEW__BOARD_MAGIC;
-    board->header.version = SMEW__BOARD_VERSION;
-    board->header.fingerprint = SMEW__BOARD_FINGERPRINT;
-    board->header.size = sizeof *board;
+    static const struct smew__board_header right = {
+        .magic = SMEW__BOARD_MAGIC,
+        .version = SMEW__BOARD_VERSION,
+        .fingerprint = SMEW__BOARD_FINGERPRINT,
+        .size = sizeof *board,
+    };
+    const size_t fixed = offsetof(struct smew__board_header, size) + sizeof(uint64_t);
+
+    if (memcmp(&board->header, &right, fixed) == 0)
+        return false;
+    memcpy(&board->header, &right, fixed);
+    return true;
 }
 
 static enum smew_status check(const struct smew__folder *folder, struct smew_error *error)
 {
     struct smew__board_header header;
 
+    if (folder->map.size < sizeof header)
+        return smew__fail(error, SMEW_CORRUPT, "%s/%s is damaged: it has %zu bytes instead of %zu",
+                          folder->path, SMEW__BOARD_FILE, folder->map.size,
+                          sizeof(struct smew__board));
     memcpy(&header, folder->map.data, offsetof(struct smew__board_header, epoch));
     if (header.magic != SMEW__BOARD_MAGIC)
         return smew__fail(error, SMEW_CORRUPT,
@@ -69,7 +81,7 @@ static enum smew_status make(struct smew__folder *folder, struct smew_error *err
 
     if (status != SMEW_OK)
         return status;
-    smew__board_init((struct smew__board *)(void *)folder->map.data);
+    (void)smew__board_repair((struct smew__board *)(void *)folder->map.data);
     status = smew__map_publish(&folder->map, folder->fd, SMEW__BOARD_FILE);
     if (status != SMEW_OK && status != SMEW_EXISTS && status != SMEW_NOT_FOUND)
         return smew__fail(error, status, "cannot give %s/%s its name: %s", folder->path,
@@ -157,8 +169,8 @@ static enum smew_status enter(struct smew__folder *folder, struct smew_error *er
 
     if (status != SMEW_OK)
         return status;
-    status = smew__map_open(folder->fd, SMEW__BOARD_FILE, sizeof(struct smew__board_header), true,
-                            &folder->map, error);
+    /* However short, so that its lock says whether it may be removed; what is empty has no map. */
+    status = smew__map_open(folder->fd, SMEW__BOARD_FILE, 1, true, &folder->map, error);
     if (status == SMEW_NOT_FOUND)
         status = make(folder, error);
     if (status != SMEW_OK)

@@ -175,7 +175,7 @@ static struct heap_bus *bus_create(const struct smew__directory_options *options
         return NULL;
     }
     bus->board = (void *)((char *)bus->memory + (alignment - (uintptr_t)bus->memory % alignment));
-    smew__board_init(bus->board);
+    (void)smew__board_repair(bus->board);
     return bus;
 }
 

@@ -101,8 +101,26 @@
  * another version, layout or with a damaged header is refused while somebody is in there, and
  * removed and made anew when nobody is.
  *
- * NOT COVERED.  Processes of the same user that shorten the files under us (SIGBUS), and nodes in
- * different pid namespaces that share a runtime directory (they would think each other dead).
+ * DAMAGE.  Every member maps the board for writing, so every member can scribble over it.  That
+ * costs lookups, claims and subscriptions, which fail with a status (NO_MACHINE, NOT_FOUND,
+ * CLAIMED, CORRUPT, VERSION, FULL) or lead to a host that refuses the message; never memory out
+ * of bounds, and never a wait without end, since each loop that another's writes can prolong is
+ * bounded.  With every beat a node puts right the fixed part of the header, the identity in its
+ * own slot, and its life word unless that is DEAD, on which others have acted.  So once the
+ * scribbling ends newcomers can join within a beat.  Cells are not put right: a machine whose
+ * cell was damaged is found again when its node, or another one, joins and claims it anew.  The
+ * last to leave removes all of it, as ever: that needs nothing of what is on the board.
+ *
+ * TRUST.  The folder is mode 0700 and checked to be ours, so whoever can open these files is a
+ * process of the same user (or root), who could as well stop, kill or trace us.  A plain file
+ * cannot be sealed as a memfd can: such a process can shorten the board, or an announcement,
+ * while others have it mapped, and each of them dies of SIGBUS when it touches what is gone.
+ * Nothing here defends against that; the memory of lanes is sealed, but a node that dies takes
+ * part in them no more.  A board that was shortened to nothing (0 bytes) cannot be locked through
+ * a map, so it is refused as CORRUPT until somebody removes it.
+ *
+ * NOT COVERED.  That, and nodes in different pid namespaces that share a runtime directory (they
+ * would think each other dead).
  */
 
 #include <assert.h>

@@ -12,8 +12,9 @@
  *
  * Failure modes: an entry of somebody else may hold anything, so length, kind, magic and block
  * bounds are checked on the copy of its first word; the owner's own free lists run through entries
- * that others could have scribbled on, so a link is followed only to an entry that is free and of
- * that length, and otherwise the list is forgotten, which costs its space and nothing else.
+ * that others could have scribbled on, so a link is followed only to an entry that is free, of that
+ * length and with that much room in its block; otherwise the list is forgotten, which costs its
+ * space and nothing else.
  */
 #include "bus/directory/names.h"
 
@@ -116,7 +117,8 @@ static bool take_free(struct smew__directory *directory, uint32_t units, uint32_
         return false;
     first = atomic_load_explicit(&words[0], memory_order_relaxed);
     next = (uint32_t)(first >> 12) & 0xFFFFFF;
-    if (first != entry_free(next, units) || next > directory->names.used) {
+    if (first != entry_free(next, units) || next > directory->names.used ||
+        room < (size_t)units * SMEW__ENTRY_UNIT_WORDS) {
         *list = 0;
         return false;
     }

@@ -11,6 +11,10 @@
  * while the process is gone, and whoever asks finds the node dead.  A node counts as dead for
  * others only once its life word says so (bury) or its slot has another generation; the word of
  * the kernel is asked for each time, never remembered.
+ *
+ * Somebody scribbled over the board: with each beat a node looks at the board's header and at its
+ * own slot, and writes again what is not as it should be.  Only DEAD stays: others have acted on
+ * it.
  */
 #include "bus/directory/nodes.h"
 
@@ -24,18 +28,17 @@
 
 /* ---- the own slot -------------------------------------------------------------------- */
 
-/* Moves the life word to the next generation, OPENING, and gives the word that was there. */
+/*
+ * Moves the life word to the next generation, OPENING, and gives the word that was there.  With the
+ * slot's lock: all that could come between is a burial of the last generation, which is over
+ * anyway.
+ */
 static uint64_t begin_generation(struct smew__board_node *node, uint32_t *generation)
 {
-    uint64_t was = atomic_load(&node->life);
-
-    do {
-        *generation = smew__life_generation(was) + 1;
-        if (*generation == 0)
-            *generation = 1;
-    } while (!atomic_compare_exchange_strong(&node->life, &was,
-                                             smew__life_make(*generation, SMEW__LIFE_OPENING)));
-    return was;
+    *generation = smew__life_generation(atomic_load(&node->life)) + 1;
+    if (*generation == 0)
+        *generation = 1;
+    return atomic_exchange(&node->life, smew__life_make(*generation, SMEW__LIFE_OPENING));
 }
 
 static void move_epochs(struct smew__board *board)
@@ -44,21 +47,36 @@ static void move_epochs(struct smew__board *board)
     smew__epoch_move(&board->header.topic_epoch);
 }
 
-static void write_identity(struct smew__board_node *node, const struct smew__process *process,
-                           const struct smew__directory_options *options)
+static struct smew__identity make_identity(const struct smew__process *process,
+                                           const struct smew__directory_options *options)
 {
-    uint64_t name[SMEW__NAME_WORDS] = {0};
-    uint64_t now_ns = smew_now_ns();
+    struct smew__identity identity = {
+        .process = *process, .incarnation = options->node, .joined_ns = smew_now_ns()};
 
-    memcpy(name, options->node_name, strnlen(options->node_name, sizeof name - 1));
+    memcpy(identity.name, options->node_name,
+           strnlen(options->node_name, sizeof identity.name - 1));
+    return identity;
+}
+
+/* Makes a word what it should be; true when it was not. */
+static bool set_right(_Atomic uint64_t *word, uint64_t value)
+{
+    if (atomic_load_explicit(word, memory_order_relaxed) == value)
+        return false;
+    atomic_store_explicit(word, value, memory_order_relaxed);
+    return true;
+}
+
+static bool write_identity(struct smew__board_node *node, const struct smew__identity *identity)
+{
+    bool changed = set_right(&node->pid, (uint64_t)identity->process.pid);
+
+    changed |= set_right(&node->start_ticks, identity->process.start_ticks);
+    changed |= set_right(&node->incarnation, identity->incarnation);
+    changed |= set_right(&node->joined_ns, identity->joined_ns);
     for (size_t i = 0; i < SMEW__NAME_WORDS; i++)
-        atomic_store_explicit(&node->name[i], name[i], memory_order_relaxed);
-    atomic_store_explicit(&node->pid, (uint64_t)process->pid, memory_order_relaxed);
-    atomic_store_explicit(&node->start_ticks, process->start_ticks, memory_order_relaxed);
-    atomic_store_explicit(&node->incarnation, options->node, memory_order_relaxed);
-    atomic_store_explicit(&node->joined_ns, now_ns, memory_order_relaxed);
-    atomic_store_explicit(&node->beats, 0, memory_order_relaxed);
-    atomic_store_explicit(&node->beat_ns, now_ns, memory_order_relaxed);
+        changed |= set_right(&node->name[i], identity->name[i]);
+    return changed;
 }
 
 static bool lock_any(struct smew__directory *directory, uint32_t *slot)
@@ -103,7 +121,10 @@ enum smew_status smew__node_take(struct smew__directory *directory,
         return status;
     }
     directory->names.blocks = 1;
-    write_identity(node, process, options);
+    directory->identity = make_identity(process, options);
+    (void)write_identity(node, &directory->identity);
+    atomic_store_explicit(&node->beats, 0, memory_order_relaxed);
+    atomic_store_explicit(&node->beat_ns, directory->identity.joined_ns, memory_order_relaxed);
     /* pairs with smew__directory_node: who sees USED sees the identity */
     atomic_store(&node->life, smew__life_make(self.generation, SMEW__LIFE_USED));
     return SMEW_OK;
@@ -129,10 +150,36 @@ struct smew__node_ref smew__directory_self(const struct smew__directory *directo
     return directory->self;
 }
 
+/* The life word is neither ours nor what a burial made of it: then nobody else may write it. */
+static bool repair_life(struct smew__directory *directory, struct smew__board_node *node)
+{
+    uint64_t used = smew__life_make(directory->self.generation, SMEW__LIFE_USED);
+    uint64_t seen = atomic_load(&node->life);
+
+    if (seen == used || seen == smew__life_make(directory->self.generation, SMEW__LIFE_DEAD) ||
+        !atomic_compare_exchange_strong(&node->life, &seen, used))
+        return false;
+    move_epochs(directory->board);
+    return true;
+}
+
+static void repair(struct smew__directory *directory, struct smew__board_node *node)
+{
+    bool damaged = smew__board_repair(directory->board);
+
+    damaged |= write_identity(node, &directory->identity);
+    damaged |= repair_life(directory, node);
+    if (damaged && !atomic_exchange(&directory->damage_told, true))
+        smew__log(SMEW_LOG_ERROR,
+                  "somebody wrote garbage over the directory of this bus: machines may be hard to "
+                  "find until the nodes that host them join again");
+}
+
 void smew__directory_beat(struct smew__directory *directory)
 {
     struct smew__board_node *node = &directory->board->nodes[directory->self.slot];
 
+    repair(directory, node);
     atomic_store_explicit(&node->beat_ns, smew_now_ns(), memory_order_relaxed);
     atomic_fetch_add_explicit(&node->beats, 1, memory_order_relaxed);
 }
@@ -182,10 +229,10 @@ bool smew__directory_alive(struct smew__directory *directory, struct smew__node_
     struct smew__storage *storage = directory->storage;
     struct smew__node_record record;
 
+    if (node.slot == directory->self.slot) /* one knows that oneself, whatever the board says */
+        return node.generation == directory->self.generation;
     if (!is_used(directory, node) || smew__directory_node(directory, node, &record) != SMEW_OK)
         return false;
-    if (node.slot == directory->self.slot)
-        return true;
     if (!storage->ops->slot_held(storage, node.slot, &record.process))
         return false;
     /* The lock may be the next owner's. */

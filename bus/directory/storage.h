@@ -51,7 +51,7 @@ enum smew_status smew__storage_open_files(const struct smew__directory_options *
 enum smew_status smew__storage_open_heap(const struct smew__directory_options *options,
                                          struct smew__storage **storage, struct smew_error *error);
 
-/* Fills the header of a zeroed board. */
-void smew__board_init(struct smew__board *board);
+/* Makes the fixed part of the header what it should be; true when it was not. */
+bool smew__board_repair(struct smew__board *board);
 
 #endif

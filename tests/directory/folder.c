@@ -251,6 +251,11 @@ static void spoil_size(void)
     cut_board(sizeof(struct smew__board) / 2);
 }
 
+static void spoil_all_but_a_bit(void)
+{
+    cut_board(100);
+}
+
 static void start_after_a_kill_works(void **state)
 {
     (void)state;
@@ -258,6 +263,7 @@ static void start_after_a_kill_works(void **state)
     start_after(spoil_version);
     start_after(spoil_magic);
     start_after(spoil_size);
+    start_after(spoil_all_but_a_bit);
 }
 
 /* The next board begins with generation 1 again, whose names and socket are still there. */

@@ -225,11 +225,73 @@ static void a_missing_announcement_costs_lookups_only(void **state)
     smew__directory_close(b);
 }
 
+/* The node's own free list, led to the last unit of a block by somebody else. */
+static void a_free_entry_does_not_reach_beyond_its_block(bool in_process)
+{
+    struct smew__directory *a = kit_open(in_process);
+    const uint64_t free_of_nine = UINT64_C(0x4652) << 48 | SMEW__ENTRY_UNITS_MAX;
+    const uint32_t last = SMEW__BLOCK_UNITS - 1;
+    char text[SMEW__KEY_MAX + 1] = {0};
+    struct smew__key longest, shortest;
+    _Atomic uint64_t *words;
+    uint32_t first, at;
+
+    memset(text, 'x', SMEW__KEY_MAX);
+    assert_int_equal(smew__key_parse(text, &longest), SMEW_OK);
+    assert_int_equal(smew__key_parse("y", &shortest), SMEW_OK);
+    assert_int_equal(smew__names_add(a, &longest, &first), SMEW_OK);
+    do
+        assert_int_equal(smew__names_add(a, &shortest, &at), SMEW_OK);
+    while (at != last);
+    smew__names_drop(a, &longest, first);
+    assert_int_equal(a->storage->ops->names_block(a->storage, a->self, 0, &words), SMEW_OK);
+    atomic_store(&words[first * SMEW__ENTRY_UNIT_WORDS], free_of_nine | (last + 1) << 12);
+    atomic_store(&words[last * SMEW__ENTRY_UNIT_WORDS], free_of_nine);
+    assert_int_equal(smew__names_add(a, &longest, &at), SMEW_OK);
+    assert_int_equal(at, first);
+    assert_int_equal(smew__names_add(a, &longest, &at), SMEW_OK);
+    assert_int_equal(at, last + 1);
+    smew__directory_close(a);
+}
+
+/* Header, identity and life word, whatever was written there; who is buried stays so. */
+static void a_beat_puts_right_what_is_its_nodes_own(void **state)
+{
+    struct support_random random = support_random_seeded();
+    struct smew__directory_options options = kit_options(false);
+    struct smew__directory *a = kit_open(false);
+    struct smew__directory *b;
+    struct smew__board_node *slot = &a->board->nodes[a->self.slot];
+    struct smew__node_record before, after;
+
+    (void)state;
+    assert_int_equal(kit_claim(a, "x"), SMEW_OK);
+    assert_int_equal(smew__directory_node(a, a->self, &before), SMEW_OK);
+    support_random_fill(&random, (void *)&a->board->header, 64);
+    support_random_fill(&random, (void *)slot, sizeof *slot);
+    assert_int_equal(smew__directory_open(&options, &b, NULL), SMEW_CORRUPT);
+    kit_expect_host(a, "x", NULL);
+    smew__directory_beat(a);
+    b = kit_open(false);
+    kit_expect_host(b, "x", a);
+    assert_true(smew__directory_alive(b, a->self));
+    assert_int_equal(smew__directory_node(b, a->self, &after), SMEW_OK);
+    assert_string_equal(after.name, before.name);
+    assert_int_equal(after.node, before.node);
+    assert_int_equal(after.process.pid, before.process.pid);
+    atomic_store(&slot->life, smew__life_make(a->self.generation, SMEW__LIFE_DEAD));
+    smew__directory_beat(a);
+    kit_expect_host(b, "x", NULL);
+    smew__directory_close(a);
+    smew__directory_close(b);
+}
+
 #define TESTS(X)                                     \
     X(garbage_in_cells_costs_lookups_only)           \
     X(garbage_in_the_rest_of_the_board_does_no_harm) \
     X(garbage_in_names_is_its_owners_loss)           \
-    X(an_entry_does_not_reach_beyond_its_block)
+    X(an_entry_does_not_reach_beyond_its_block)      \
+    X(a_free_entry_does_not_reach_beyond_its_block)
 
 TESTS(KIT_WRAP)
 
@@ -237,6 +299,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TESTS(KIT_ENTRY) SUPPORT_TEST(a_missing_announcement_costs_lookups_only),
+        SUPPORT_TEST(a_beat_puts_right_what_is_its_nodes_own),
     };
 
     return cmocka_run_group_tests_name("directory/scribble", tests, NULL, NULL);
