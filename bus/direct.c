@@ -25,7 +25,7 @@ enum {
     CHECK_MS = 50,       /* a full lane's thread looks up from its sleep this often */
     TRY_AGAIN_MS = 1000, /* how often it does */
     SWITCH_MS = 20,      /* how long a send waits so that its pair may take the lane again */
-    TRAILS_MOST = 65536,
+    TRAILS_MOST = 65536, /* idle ones are dropped beyond */
     POOL_PAYLOADS = 4, /* of the largest size, that a pool has room for */
 };
 
@@ -57,13 +57,42 @@ static struct smew__trail *find_trail(struct smew__producer *producer, struct sm
     return smew__table_get(&producer->trails, target.data, target.size);
 }
 
+/* Is its last record answered?  Then a new one would know as much. */
+static bool is_idle(const struct smew__trail *trail)
+{
+    const struct smew__lane_out *lane = trail->lane;
+
+    if (!trail->used || !lane)
+        return true;
+    return lane->state == SMEW__LANE_GRANTED &&
+           (int64_t)(lane->writer.tail_number - trail->last) > 0;
+}
+
+/* With both locks held.  Not before their number has doubled, however many are in use. */
+static void drop_idle(struct smew__producer *producer)
+{
+    struct smew__trail *trail;
+    size_t cursor = 0;
+
+    while ((trail = smew__table_next(&producer->trails, &cursor)) != NULL) {
+        if (!is_idle(trail))
+            continue;
+        (void)smew__table_remove(&producer->trails, trail->target, trail->size);
+        trail->route->users--;
+        smew__free(trail);
+    }
+    producer->trails_most = producer->trails.count * 2;
+    if (producer->trails_most < TRAILS_MOST)
+        producer->trails_most = TRAILS_MOST;
+}
+
 /* With both locks held. */
 static struct smew__trail *make_trail(struct smew__producer *producer, struct smew__text target)
 {
     struct smew__trail *trail;
 
-    if (producer->trails.count >= TRAILS_MOST)
-        return NULL;
+    if (producer->trails.count >= TRAILS_MOST && producer->trails.count >= producer->trails_most)
+        drop_idle(producer);
     trail = smew__calloc(1, sizeof(*trail) + target.size + 1);
     if (!trail)
         return NULL;

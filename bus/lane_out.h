@@ -108,6 +108,7 @@ struct smew__producer {
     struct smew__mutex lock;
     struct smew__list lanes;       /* in the order in which they were wanted */
     struct smew__table trails;     /* by target */
+    size_t trails_most;            /* when idle ones are dropped next; 0: never were */
     struct smew__lane_out *loaned; /* in which a record is being written in place, or NULL */
     bool orphan;                   /* its thread has ended; with the node's lock */
     /* without a lock, for the statistics; written by the thread */

@@ -90,6 +90,7 @@ struct smew_bus {
     /* sending */
     struct smew__table peers;  /* by node reference */
     struct smew__table routes; /* by target */
+    size_t routes_most;        /* when idle ones are dropped next; 0: never were */
     struct smew__list limbo;   /* parcels without a peer, in order: route.h */
     struct smew__timer limbo_timer;
     uint64_t limbo_pass;

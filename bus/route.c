@@ -21,12 +21,14 @@ enum {
     LIMBO_TICK_MS = 2,   /* how soon a takeover is noticed */
 };
 
+/* Not again before their number has doubled, however many are in use. */
 static void drop_idle(struct smew_bus *bus)
 {
     struct smew__table kept;
     struct smew__route *route;
     size_t cursor = 0;
 
+    bus->routes_most = bus->routes.count * 2;
     smew__table_init(&kept);
     while ((route = smew__table_next(&bus->routes, &cursor)) != NULL) {
         /* A failed put would lose a route that somebody points to: keep the old table then. */
@@ -42,6 +44,7 @@ static void drop_idle(struct smew_bus *bus)
     }
     smew__table_fini(&bus->routes);
     bus->routes = kept;
+    bus->routes_most = kept.count * 2;
 }
 
 struct smew__route *smew__route_get(struct smew_bus *bus, const char *target, size_t size)
@@ -50,7 +53,7 @@ struct smew__route *smew__route_get(struct smew_bus *bus, const char *target, si
 
     if (route)
         return route;
-    if (bus->routes.count >= ROUTES_MOST)
+    if (bus->routes.count >= ROUTES_MOST && bus->routes.count >= bus->routes_most)
         drop_idle(bus);
     route = smew__calloc(1, sizeof(*route) + size + 1);
     if (!route)

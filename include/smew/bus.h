@@ -186,9 +186,10 @@ struct smew_send_options {
  * size_bytes is 0.  Inside a handler it never waits: the message goes to the node's outbox and
  * is accepted when there is room.  [any]
  *
- * Accepted means on `inproc` and sockets that it is in the sender's window, and on shared memory that
- * it lies in the receiver's, where it survives the sender; but with SMEW_NOW before the connection
- * is there, and where a receiver gives no memory for 200 ms, it is in the window there, too.
+ * Accepted means on `inproc` and sockets that it is in the sender's window, and on shared memory
+ * that it lies in the receiver's, where it survives the sender; but with SMEW_NOW before the
+ * connection is there, and where a receiver gives no memory for 200 ms, it is in the window there,
+ * too.
  *
  * OK: accepted (and the level reached).  QUEUED: on_full says to keep it.  NO_MACHINE: nobody hosts
  * the target.  FULL: no room until the deadline, nothing accepted.  TIMEOUT: accepted, the level

@@ -6,6 +6,7 @@
  */
 #include "tests/bus/kit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { NUMBERS = 5000, THREADS = 4 };
@@ -123,6 +124,54 @@ static void each_thread_has_its_own(void **state)
     assert_int_equal(kit_stats(sender).lanes_out, 0);
     assert_int_equal(kit_stats(sender).sent, NUMBERS);
     assert_int_equal(kit_stats(sender).processed, NUMBERS);
+    kit_close(sender);
+    kit_close(host);
+}
+
+enum { TARGETS = 70000, TARGET_ROUNDS = 2 }; /* more than a thread remembers */
+
+struct arrivals {
+    uint64_t count;
+    uint64_t wrong; /* not the next record of the one lane */
+    struct smew_message_id last;
+};
+
+static void note_arrival(struct smew_bus *bus, const struct smew_message *message, void *user)
+{
+    struct arrivals *arrivals = user;
+    struct smew_message_id id = smew_message_id(message);
+
+    (void)bus;
+    arrivals->wrong +=
+        arrivals->count++ > 0 &&
+        (id.stream != arrivals->last.stream || id.sequence != arrivals->last.sequence + 1);
+    arrivals->last = id;
+}
+
+static void targets_without_end(void **state)
+{
+    struct smew_bus *host = kit_open(NULL);
+    struct smew_bus *sender = kit_open(NULL);
+    struct arrivals arrivals = {0};
+    struct kit_poller poller;
+    char target[16];
+
+    (void)state;
+    kit_register(host, "m*", note_arrival, &arrivals);
+    kit_poller_start(&poller, host);
+    kit_send(sender, "m", 0); /* the first may go the common way */
+    assert_int_equal(smew_bus_flush(sender, KIT_WAIT_MS), SMEW_OK);
+    kit_send(sender, "m", 0);
+    assert_int_equal(smew_bus_flush(sender, KIT_WAIT_MS), SMEW_OK);
+    arrivals.wrong = 0;
+    for (unsigned i = 0; i < TARGETS * TARGET_ROUNDS; i++) {
+        (void)snprintf(target, sizeof(target), "m%u", i % TARGETS);
+        kit_send(sender, target, i);
+    }
+    assert_int_equal(smew_bus_flush(sender, KIT_WAIT_MS), SMEW_OK);
+    kit_poller_stop(&poller);
+    assert_int_equal(arrivals.count, 2 + TARGETS * TARGET_ROUNDS);
+    assert_int_equal(arrivals.wrong, 0);
     kit_close(sender);
     kit_close(host);
 }
@@ -428,6 +477,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SUPPORT_TEST(a_thread_has_a_lane),
         SUPPORT_TEST(each_thread_has_its_own),
+        SUPPORT_TEST(targets_without_end),
         SUPPORT_TEST(ways_keep_their_order),
         SUPPORT_TEST(handlers_keep_their_order),
         SUPPORT_TEST(a_machine_moves),
