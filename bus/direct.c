@@ -26,7 +26,7 @@ enum {
     TRY_AGAIN_MS = 1000, /* how often it does */
     SWITCH_MS = 20,      /* how long a send waits so that its pair may take the lane again */
     TRAILS_MOST = 65536, /* idle ones are dropped beyond */
-    POOL_PAYLOADS = 4, /* of the largest size, that a pool has room for */
+    POOL_PAYLOADS = 4,   /* of the largest size, that a pool has room for */
 };
 
 enum outcome {
@@ -45,7 +45,7 @@ struct attempt {
     struct smew__behind *behind;
     struct smew__direct_loan *loan; /* NULL: it is sent at once */
     enum smew_status status;
-    bool large;         /* it is for a lane that has a pool */
+    bool poolable;      /* it is for a lane that has a pool */
     uint64_t switch_ns; /* until when it waits for the common way to be clear; 0: not yet asked */
     uint32_t turn;      /* of the full lane */
 };
@@ -57,15 +57,13 @@ static struct smew__trail *find_trail(struct smew__producer *producer, struct sm
     return smew__table_get(&producer->trails, target.data, target.size);
 }
 
-/* Is its last record answered?  Then a new one would know as much. */
+/* Are all its records answered?  Then a new one would know as much. */
 static bool is_idle(const struct smew__trail *trail)
 {
-    const struct smew__lane_out *lane = trail->lane;
+    const struct smew__lane_out *lane = trail->sent_on;
 
-    if (!trail->used || !lane)
-        return true;
-    return lane->state == SMEW__LANE_GRANTED &&
-           (int64_t)(lane->writer.tail_number - trail->last) > 0;
+    return !lane || (lane->state == SMEW__LANE_GRANTED && !lane->after &&
+                     (int64_t)(lane->writer.tail_number - trail->last) > 0);
 }
 
 /* With both locks held.  Not before their number has doubled, however many are in use. */
@@ -110,11 +108,11 @@ static struct smew__trail *make_trail(struct smew__producer *producer, struct sm
 
 static void set_behind(const struct smew__trail *trail, struct smew__behind *behind)
 {
-    struct smew__behind last = {.lane = trail->lane, .number = trail->last};
+    struct smew__behind last = {.lane = trail->sent_on, .number = trail->last};
 
-    if (!trail->used || smew__behind_clear(&last))
+    if (smew__behind_clear(&last))
         return;
-    atomic_fetch_add_explicit(&trail->lane->references, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&last.lane->references, 1, memory_order_relaxed);
     *behind = last;
 }
 
@@ -150,8 +148,8 @@ static void note_sent(struct smew__producer *producer, struct smew__trail *trail
     struct smew__lane_out *lane = trail->lane;
 
     lane->trails[number & (lane->memory.window - 1)] = trail;
+    trail->sent_on = lane;
     trail->last = number;
-    trail->used = true;
     trail->alone = false;
     atomic_store_explicit(&lane->committed, number + 1, memory_order_release);
     atomic_fetch_add_explicit(&producer->sent, 1, memory_order_relaxed);
@@ -173,48 +171,47 @@ static uint64_t finish(struct smew__producer *producer, struct smew__lane_out *l
     return number;
 }
 
-/* As smew__lane_begin(); a loan's record is finished later, everything else's at once. */
-static enum smew_status write_once(struct attempt *attempt, struct smew__lane_out *lane,
-                                   struct smew__envelope *envelope, uint64_t *number)
+static void lend(struct attempt *attempt, struct smew__lane_out *lane,
+                 const struct smew__envelope *envelope, const struct smew__lane_draft *draft)
 {
-    struct smew__lane_meaning meaning = smew__lane_out_meaning(lane);
-    struct smew__lane_draft draft;
-    enum smew_status status = smew__lane_begin(&lane->writer, &meaning, envelope, &draft);
-
-    if (status)
-        return status;
-    if (!attempt->loan) {
-        *number = finish(attempt->producer, lane, envelope, &draft);
-        return SMEW_OK;
-    }
-    attempt->producer->loaned = lane;
+    lane->lent = true;
     attempt->loan->lane = lane;
-    attempt->loan->draft = draft;
+    attempt->loan->draft = *draft;
     attempt->loan->alone = envelope->flags & SMEW__ENVELOPE_ALONE;
-    return SMEW_OK;
 }
 
 /*
- * Writes it, once.  A request with a callback starts its timer with its commit, under one lock, or
- * it might end before it began.  With the producer's lock held.
+ * Writes it, once; a loan's record is finished later.  A request with a callback starts its timer
+ * with its commit, under one lock, or it might end before it began.  With the producer's lock held.
  */
 static enum smew_status put(struct attempt *attempt, struct smew__lane_out *lane,
                             struct smew__envelope *envelope, uint64_t *number)
 {
     struct smew_bus *bus = attempt->bus;
     struct smew__timer *timer = attempt->post->request_timer;
-    enum smew_status status = SMEW_OK;
+    struct smew__lane_meaning meaning = smew__lane_out_meaning(lane);
+    struct smew__lane_draft draft;
+    enum smew_status status = smew__lane_begin(&lane->writer, &meaning, envelope, &draft);
 
-    if (!timer)
-        return write_once(attempt, lane, envelope, number);
-    smew__bus_lock(bus);
-    if (!smew__timer_set(bus, timer, attempt->post->deadline_ns))
-        status = SMEW_NO_MEMORY;
-    if (!status)
-        status = write_once(attempt, lane, envelope, number);
+    attempt->poolable = draft.poolable;
     if (status)
-        smew__timer_cancel(bus, timer);
-    smew__bus_unlock(bus);
+        return status;
+    if (attempt->loan) {
+        lend(attempt, lane, envelope, &draft);
+        return SMEW_OK;
+    }
+    if (timer) {
+        smew__lane_fill(&lane->writer, &meaning, envelope, &draft);
+        smew__bus_lock(bus);
+        if (!smew__timer_set(bus, timer, attempt->post->deadline_ns))
+            status = SMEW_NO_MEMORY;
+    }
+    if (status)
+        smew__lane_cancel(&lane->writer, &meaning, &draft);
+    else
+        *number = finish(attempt->producer, lane, envelope, &draft);
+    if (timer)
+        smew__bus_unlock(bus);
     return status;
 }
 
@@ -228,28 +225,44 @@ static uint32_t pool_bytes(const struct smew_bus *bus)
     return bytes < SMEW__POOL_BYTES_MAX ? (uint32_t)bytes : SMEW__POOL_BYTES_MAX;
 }
 
+/*
+ * A lane is asked for that takes this one's place: larger, or with a pool.  One that was denied is
+ * asked for anew as it is wanted now.  When it was granted this one ends.  With both locks held.
+ */
+static void replace(struct attempt *attempt, struct smew__lane_out *lane, uint32_t ring_bytes,
+                    uint32_t pool_bytes)
+{
+    struct smew__lane_out *larger = lane->larger;
+
+    if (!larger && lane->peer) {
+        lane->larger =
+            smew__lane_out_create(attempt->producer, lane->peer, ring_bytes, pool_bytes, lane);
+    } else if (larger && larger->state == SMEW__LANE_DENIED) {
+        larger->ring_bytes = ring_bytes;
+        larger->pool_bytes = pool_bytes;
+    } else if (larger && larger->state == SMEW__LANE_GRANTED) {
+        smew__lane_out_end(lane);
+        attempt->bus->stats.lanes_grown += larger->ring_bytes > lane->ring_bytes;
+    }
+}
+
 /* The payload is above half a lane.  With the producer's lock held. */
 static enum outcome want_pool(struct attempt *attempt, struct smew__trail *trail)
 {
     struct smew_bus *bus = attempt->bus;
     struct smew__lane_out *lane = trail->lane;
-    enum outcome outcome = lane->pool_bytes ? PASS : LOOK;
+    bool possible = attempt->poolable && !lane->pool_bytes;
 
     smew__bus_lock(bus);
-    if (outcome == LOOK && !lane->larger && lane->peer)
-        lane->larger = smew__lane_out_create(attempt->producer, lane->peer, lane->ring_bytes,
-                                             pool_bytes(bus), lane);
-    if (outcome == LOOK && (!lane->larger || lane->larger->state == SMEW__LANE_DENIED))
-        outcome = PASS;
-    if (outcome == LOOK && lane->larger->state == SMEW__LANE_GRANTED)
-        smew__lane_out_end(lane);
+    if (possible)
+        replace(attempt, lane, lane->ring_bytes, pool_bytes(bus));
+    possible = possible && lane->larger && lane->larger->state != SMEW__LANE_DENIED;
     smew__bus_unlock(bus);
-    attempt->large = true;
-    if (outcome == PASS) {
-        trail->detour = true;
-        set_behind(trail, attempt->behind);
-    }
-    return outcome;
+    if (possible)
+        return LOOK;
+    trail->detour = true;
+    set_behind(trail, attempt->behind);
+    return PASS;
 }
 
 /* With the producer's lock held. */
@@ -291,33 +304,46 @@ static bool may_wait(const struct attempt *attempt, uint64_t until_ns)
     return !smew__send_keeps(attempt->options) && smew_now_ns() < until_ns;
 }
 
+/* Is it read behind this one? */
+static bool follows(const struct smew__lane_out *lane, const struct smew__lane_out *older)
+{
+    while (lane && lane != older)
+        lane = lane->after;
+    return lane;
+}
+
 /* The lane that leads to the route's host, for this trail.  With both locks held. */
 static enum outcome choose_lane(struct attempt *attempt, struct smew__trail *trail)
 {
     struct smew__peer *peer = trail->route->peer;
-    struct smew__behind last = {.lane = trail->lane, .number = trail->last};
+    struct smew__behind last = {.lane = trail->sent_on, .number = trail->last};
+    struct smew__lane_out *lane = trail->lane;
+    bool clear;
 
-    if (trail->lane && trail->lane->peer == peer && !trail->lane->ended)
+    if (lane && lane->peer == peer && !lane->ended)
         return AGAIN;
-    if (trail->used && trail->lane && !smew__behind_clear(&last) &&
-        !(trail->lane->ended && trail->lane->peer == peer))
+    clear = smew__behind_clear(&last);
+    if (!clear && trail->sent_on->peer != peer)
         return PASS; /* the host changed; what the old one has is dealt with first */
-    trail->lane = smew__lane_out_to(attempt->producer, peer);
-    trail->used = false;
-    trail->alone = true;
-    return trail->lane ? AGAIN : PASS;
+    lane = smew__lane_out_to(attempt->producer, peer);
+    if (!lane || (!clear && !follows(lane, trail->sent_on)))
+        return PASS;
+    trail->lane = lane;
+    trail->alone = clear;
+    return AGAIN;
 }
 
 /* May the pair's next message take the lane?  With both locks held. */
 static enum outcome check_detour(struct attempt *attempt, struct smew__trail *trail)
 {
     const struct smew__route *route = trail->route;
+    struct smew__behind last = {.lane = trail->sent_on, .number = trail->last};
 
     if (!trail->detour)
         return DONE;
     if (route->accepted == 0 && route->outbox == 0) {
         trail->detour = false;
-        trail->alone = true;
+        trail->alone = smew__behind_clear(&last);
         return DONE;
     }
     if (!attempt->switch_ns) {
@@ -338,7 +364,7 @@ static enum outcome check_detour(struct attempt *attempt, struct smew__trail *tr
 static const struct smew__lane_out *pool_to_come(const struct attempt *attempt,
                                                  const struct smew__trail *trail)
 {
-    const struct smew__lane_out *larger = attempt->large ? trail->lane->larger : NULL;
+    const struct smew__lane_out *larger = attempt->poolable ? trail->lane->larger : NULL;
 
     if (!larger || (larger->state != SMEW__LANE_WANTED && larger->state != SMEW__LANE_ASKED))
         return NULL;
@@ -434,22 +460,6 @@ static enum outcome wait_for_room(struct attempt *attempt, struct smew__lane_out
     return AGAIN;
 }
 
-/* A larger lane is asked for, once; when it was granted this one ends, and it takes over. */
-static void grow(struct attempt *attempt, struct smew__lane_out *lane)
-{
-    struct smew_bus *bus = attempt->bus;
-
-    smew__bus_lock(bus);
-    if (!lane->larger && lane->peer && lane->ring_bytes < SMEW__LANE_BYTES_MAX) {
-        lane->larger = smew__lane_out_create(attempt->producer, lane->peer, lane->ring_bytes * 2,
-                                             lane->pool_bytes, lane);
-    } else if (lane->larger && lane->larger->state == SMEW__LANE_GRANTED) {
-        smew__lane_out_end(lane);
-        bus->stats.lanes_grown++;
-    }
-    smew__bus_unlock(bus);
-}
-
 /* The lane has no room.  With the producer's lock held. */
 static enum outcome on_full(struct attempt *attempt, struct smew__trail *trail)
 {
@@ -460,8 +470,11 @@ static enum outcome on_full(struct attempt *attempt, struct smew__trail *trail)
         set_behind(trail, attempt->behind);
         return PASS;
     }
-    if (attempt->options->on_full == SMEW_ON_FULL_GROW)
-        grow(attempt, lane);
+    if (attempt->options->on_full == SMEW_ON_FULL_GROW && lane->ring_bytes < SMEW__LANE_BYTES_MAX) {
+        smew__bus_lock(attempt->bus);
+        replace(attempt, lane, lane->ring_bytes * 2, lane->pool_bytes);
+        smew__bus_unlock(attempt->bus);
+    }
     return lane->ended ? AGAIN : wait_for_room(attempt, lane);
 }
 
@@ -557,7 +570,7 @@ bool smew__direct_return(struct smew__direct_loan *loan, struct smew__envelope *
         set_behind(trail, behind);
     }
     if (sent)
-        producer->loaned = NULL;
+        lane->lent = false;
     smew__mutex_unlock(&producer->lock);
     return sent;
 }
@@ -572,6 +585,6 @@ void smew__direct_release(struct smew__direct_loan *loan)
 
         smew__lane_cancel(&loan->lane->writer, &meaning, &loan->draft);
     }
-    producer->loaned = NULL; /* a lost lane may go now */
+    loan->lane->lent = false; /* a lost lane may go now */
     smew__mutex_unlock(&producer->lock);
 }

@@ -29,160 +29,6 @@ enum {
     RETIRED_MOST = 1024, /* of one sender; an honest one's are few */
 };
 
-/* ---- giving -------------------------------------------------------------------------- */
-
-/* Nothing is read or answered in it any more; what came over it stays known. */
-static void release_memory(struct smew__lane_in *lane)
-{
-    if (lane->bytes) { /* it was given */
-        lane->bus->lane_bytes -= lane->bytes;
-        lane->bus->stats.lanes_in--;
-        lane->bytes = 0;
-        lane->over_ns = smew_now_ns();
-    }
-    smew__lane_reader_fini(&lane->reader);
-    smew__lane_memory_fini(&lane->memory);
-    smew__pool_memory_fini(&lane->pool);
-    smew__barriers_fini(&lane->barriers);
-    smew__lane_names_fini(&lane->targets);
-    smew__lane_names_fini(&lane->events);
-    smew__free(lane->copy);
-    lane->memory = (struct smew__lane_memory){0};
-    lane->copy = NULL;
-}
-
-static void free_lane(struct smew__lane_in *lane)
-{
-    smew__list_remove(&lane->link);
-    release_memory(lane);
-    smew__free(lane->entries);
-    smew__free(lane);
-}
-
-/* What is to be made for an ask. */
-struct order {
-    struct smew__lane_spec lane;
-    struct smew__pool_spec pool; /* no bytes: none */
-};
-
-static uint64_t bytes_of(const struct order *order)
-{
-    return smew__lane_memory_bytes(&order->lane) +
-           (order->pool.bytes ? smew__pool_memory_bytes(&order->pool) : 0);
-}
-
-static enum smew_status make_parts(struct smew__lane_in *lane, struct order *order)
-{
-    enum smew_status status = smew__lane_memory_create(&order->lane, &lane->memory);
-
-    order->pool.salt = lane->memory.salt;
-    if (!status && order->pool.bytes)
-        status = smew__pool_memory_create(&order->pool, &lane->pool);
-    if (!status)
-        status = smew__lane_reader_init(&lane->reader, &lane->memory);
-    if (status)
-        return status;
-    lane->window = lane->memory.window;
-    lane->entries = smew__calloc(lane->window, sizeof(*lane->entries));
-    lane->copy = smew__alloc(lane->memory.ring_bytes / 2);
-    smew__barriers_init(&lane->barriers, (uint32_t)lane->memory.window);
-    return lane->entries && lane->copy ? SMEW_OK : SMEW_NO_MEMORY;
-}
-
-static bool within_quota(struct smew_bus *bus, const struct order *order)
-{
-    if (bus->lane_bytes + bytes_of(order) <= bus->options.lanes_max_bytes)
-        return true;
-    bus->stats.lanes_refused++;
-    smew__log(SMEW_LOG_WARN,
-              "%s gives no further lane: %llu of %llu bytes are given (lanes_max_bytes)",
-              bus->address, (unsigned long long)bus->lane_bytes,
-              (unsigned long long)bus->options.lanes_max_bytes);
-    return false;
-}
-
-/* With the lock held. */
-static enum smew_status make_lane(struct smew__inbound *inbound, const struct smew__lane_ask *ask,
-                                  struct smew__lane_in **out)
-{
-    struct smew_bus *bus = inbound->bus;
-    struct order order = {
-        .lane = {.lane = ask->lane,
-                 .ring_bytes = ask->ring_bytes,
-                 .window = ask->window,
-                 .first_number = 1}, /* as a stream's ids begin */
-        .pool = {.pool = ask->lane, .bytes = ask->pool_bytes},
-    };
-    struct smew__lane_in *lane;
-    enum smew_status status;
-
-    if (!within_quota(bus, &order))
-        return SMEW_LIMIT;
-    lane = smew__calloc(1, sizeof(*lane));
-    if (!lane)
-        return SMEW_NO_MEMORY;
-    lane->bus = bus;
-    lane->sender = inbound->sender;
-    lane->inbound = inbound;
-    lane->stream = (uint32_t)ask->lane;
-    lane->after = ask->after;
-    status = make_parts(lane, &order);
-    smew__list_append(&inbound->sender->lanes, &lane->link);
-    if (status) {
-        free_lane(lane);
-        return status;
-    }
-    lane->bytes = bytes_of(&order);
-    bus->lane_bytes += lane->bytes;
-    bus->stats.lanes_in++;
-    (void)smew__lane_reader_arm(&lane->reader); /* its first record rings: nobody looks before */
-    *out = lane;
-    return SMEW_OK;
-}
-
-/* A number that the sender uses already would make two records one. */
-static bool is_taken(const struct smew__sender *sender, uint64_t stream)
-{
-    SMEW_LIST_EACH (link, &sender->lanes) {
-        if (SMEW_CONTAINER(link, struct smew__lane_in, link)->stream == stream)
-            return true;
-    }
-    return false;
-}
-
-enum smew_status smew__lanes_give(struct smew__inbound *inbound)
-{
-    struct smew_bus *bus = inbound->bus;
-    struct smew__lane_ask ask;
-    enum smew_status status;
-
-    while (!(status = smew__channel_next_ask(inbound->channel, &ask))) {
-        struct smew__lane_in *lane = NULL;
-
-        smew__bus_lock(bus);
-        if (!inbound->sender || ask.lane == 0 || ask.lane > UINT32_MAX ||
-            is_taken(inbound->sender, ask.lane))
-            status = SMEW_CORRUPT;
-        else
-            status = make_lane(inbound, &ask, &lane);
-        smew__bus_unlock(bus);
-        if (status == SMEW_CORRUPT)
-            return status;
-        status = status ? smew__channel_deny(inbound->channel, &ask, status)
-                        : smew__channel_give(inbound->channel, &ask, &lane->memory,
-                                             ask.pool_bytes ? &lane->pool : NULL);
-        if (!status)
-            continue;
-        if (lane) {
-            smew__bus_lock(bus);
-            free_lane(lane);
-            smew__bus_unlock(bus);
-        }
-        break; /* AGAIN: the question is asked again when the socket has room */
-    }
-    return status == SMEW_AGAIN ? SMEW_OK : status;
-}
-
 /* ---- answering ----------------------------------------------------------------------- */
 
 /* Its channel hears of it if its thread wants to, or if it is something special. */
@@ -197,11 +43,44 @@ static struct smew__entry *entry_of(struct smew__lane_in *lane, uint64_t number)
     return &lane->entries[number & (lane->window - 1)];
 }
 
+static void give_up(struct smew__lane_in *lane);
+
+/*
+ * The lane behind this one may be read, when this one was read to its end; when it was given up,
+ * what it still held comes again, and nothing may overtake it.  With the lock held.
+ */
+static void unblock(struct smew__lane_in *lane)
+{
+    SMEW_LIST_EACH (link, &lane->sender->lanes) {
+        struct smew__lane_in *other = SMEW_CONTAINER(link, struct smew__lane_in, link);
+
+        if (other->after != lane->stream)
+            continue;
+        if (lane->ended)
+            other->after = 0;
+        else if (!other->read_out)
+            give_up(other);
+    }
+}
+
 /* Records of it that come again are not known any more: nothing may follow the refused one. */
 static void give_up(struct smew__lane_in *lane)
 {
     smew__lane_reader_close(&lane->reader, SMEW__LANE_QUARANTINED);
     lane->read_out = true;
+    lane->ended = false;
+    unblock(lane);
+}
+
+/* What it had of the pool is the sender's again. */
+static void release_pooled(struct smew__lane_in *lane, uint64_t number)
+{
+    uint32_t *bytes = lane->pooled ? &lane->pooled[number & (lane->window - 1)] : NULL;
+
+    if (!bytes)
+        return;
+    lane->pooled_bytes -= *bytes;
+    *bytes = 0;
 }
 
 void smew__lane_in_complete(struct smew__lane_in *lane, uint64_t number, struct smew__text target,
@@ -214,15 +93,16 @@ void smew__lane_in_complete(struct smew__lane_in *lane, uint64_t number, struct 
     lane->in_flight--;
     lane->sender->in_flight--;
     if (lane->inbound) {
-        if (status == SMEW_NO_MACHINE && !smew__barrier_raise(&lane->barriers, target))
+        if (status == SMEW_NO_MACHINE && !smew__barrier_raise(&lane->chain->barriers, target))
             give_up(lane);
+        release_pooled(lane, number);
         smew__lane_reader_complete(&lane->reader, number, status);
         publish(lane);
     } else if (entry->position && lane->sender->inbound) {
         smew__inbound_answer(lane->sender->inbound, entry->position, target, status);
     }
     if (!lane->inbound && lane->in_flight == 0)
-        release_memory(lane);
+        smew__lane_in_release(lane);
 }
 
 struct smew__entry *smew__lane_in_find(struct smew__sender *sender, struct smew_message_id id)
@@ -293,6 +173,21 @@ struct arrival {
     bool in_place;
 };
 
+/* Blocks in flight do not overlap: they are never more than the pool. */
+static bool reserve_pooled(struct smew__lane_in *lane, uint64_t number, uint64_t size)
+{
+    bool fits;
+
+    smew__bus_lock(lane->bus);
+    fits = lane->pooled && size <= lane->pool.units * lane->pool.unit - lane->pooled_bytes;
+    if (fits) {
+        lane->pooled[number & (lane->window - 1)] = (uint32_t)size;
+        lane->pooled_bytes += size;
+    }
+    smew__bus_unlock(lane->bus);
+    return fits;
+}
+
 /* The payload that the handle in a record stands for.  CORRUPT: there is none. */
 static enum smew_status find_pooled(struct smew__lane_in *lane, const struct arrival *arrival,
                                     struct smew__pool_handle *handle, const uint8_t **payload)
@@ -301,9 +196,12 @@ static enum smew_status find_pooled(struct smew__lane_in *lane, const struct arr
     enum smew_status status =
         smew__pool_handle_take(envelope->payload, envelope->payload_size, handle);
 
-    if (status)
-        return status;
-    return smew__pool_resolve(&lane->pool, handle, lane->stream, arrival->record.number, payload);
+    if (!status)
+        status =
+            smew__pool_resolve(&lane->pool, handle, lane->stream, arrival->record.number, payload);
+    if (!status && !reserve_pooled(lane, arrival->record.number, handle->size))
+        status = SMEW_CORRUPT;
+    return status;
 }
 
 static enum smew_status make_pooled(struct smew__lane_in *lane, struct arrival *arrival)
@@ -368,7 +266,7 @@ static void admit(struct smew__lane_in *lane, const struct arrival *arrival)
         status = SMEW_NO_MEMORY;
     else if (envelope->kind != SMEW_KIND_EVENT && envelope->kind != SMEW_KIND_REQUEST)
         status = SMEW_REJECTED;
-    else if (!smew__barrier_stops(&lane->barriers, envelope))
+    else if (!smew__barrier_stops(&lane->chain->barriers, envelope))
         status = smew__intake_admit_lane(lane, number, arrival->message);
     if (!status) {
         lane->bus->stats.in_place += arrival->in_place;
@@ -393,6 +291,7 @@ static enum smew_status take(struct smew__lane_in *lane)
     status = make_message(lane, &arrival);
     smew__bus_lock(bus);
     if (status) {
+        release_pooled(lane, arrival.record.number);
         smew__lane_reader_lose(&lane->reader, &arrival.record);
         note_losses(lane);
     } else {
@@ -401,26 +300,6 @@ static enum smew_status take(struct smew__lane_in *lane)
     smew__bus_unlock(bus);
     smew__item_fini(&arrival.item);
     return SMEW_OK;
-}
-
-/*
- * The lane that was waiting for this one may be read, when this one was read to its end; when it
- * was given up, what it still held comes again, and nothing may overtake it.  With the lock held.
- */
-static void unblock(struct smew__lane_in *lane)
-{
-    SMEW_LIST_EACH (link, &lane->sender->lanes) {
-        struct smew__lane_in *other = SMEW_CONTAINER(link, struct smew__lane_in, link);
-
-        if (other->after != lane->stream)
-            continue;
-        if (lane->ended) {
-            other->after = 0;
-        } else if (!other->read_out) {
-            give_up(other);
-            unblock(other);
-        }
-    }
 }
 
 /* It is empty: true when something came after all. */
@@ -455,7 +334,7 @@ static bool serve(struct smew__lane_in *lane, unsigned most)
 {
     enum smew_status status = SMEW_OK;
 
-    if (lane->read_out || lane->after || !settle(lane))
+    if (lane->read_out || !settle(lane) || lane->after)
         return false;
     for (unsigned i = 0; i < most && !status; i++)
         status = take(lane);
@@ -523,7 +402,7 @@ void smew__lanes_retire(struct smew__inbound *inbound)
         lane->inbound = NULL;
         lane->read_out = true;
         if (lane->in_flight == 0)
-            release_memory(lane);
+            smew__lane_in_release(lane);
         smew__bus_unlock(bus);
     }
 }
@@ -537,14 +416,14 @@ void smew__lanes_in_sweep(struct smew__sender *sender)
 
         if (!lane->read_out || lane->in_flight > 0)
             continue;
-        release_memory(lane);
+        smew__lane_in_release(lane);
         if (++retired > RETIRED_MOST || smew_now_ns() - lane->over_ns > KNOWN_MS * SMEW_NS_PER_MS)
-            free_lane(lane);
+            smew__lane_in_free(lane);
     }
 }
 
 void smew__lanes_in_free(struct smew__sender *sender)
 {
     SMEW_LIST_EACH_SAFE (link, &sender->lanes)
-        free_lane(SMEW_CONTAINER(link, struct smew__lane_in, link));
+        smew__lane_in_free(SMEW_CONTAINER(link, struct smew__lane_in, link));
 }

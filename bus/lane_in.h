@@ -17,7 +17,8 @@
  * here (smew__lane_in_find), by number, and what becomes of them is told on the sender's new
  * channel.
  *
- * `after`: a larger lane is begun when the smaller one before it has been read to its end.
+ * `after`: a lane that takes another one's place (a larger one, or one with a pool) is begun when
+ * that has been read to its end.  A lane that is given up takes those behind it along.
  *
  * Records are copied before they are checked, so that nobody can change what was checked; with the
  * option in_place_bytes large payloads are checked and read where they lie, and stay there until
@@ -33,6 +34,12 @@
 #include "bus/shm/pool.h"
 #include "bus/shm/reader.h"
 #include "bus/transport/shm/lanes.h"
+
+/* What lanes of one thread share that take each other's place: they are one row of records. */
+struct smew__lane_chain {
+    struct smew__barriers barriers;
+    uint32_t lanes;
+};
 
 struct smew__lane_in {
     struct smew_bus *bus;
@@ -51,13 +58,19 @@ struct smew__lane_in {
     struct smew__pool_memory pool; /* no data: it has none */
     struct smew__lane_reader reader;
     uint64_t window;
-    uint64_t over_ns;            /* since when its memory is gone */
-    struct smew__entry *entries; /* by number, a ring of the window */
-    struct smew__barriers barriers;
+    uint64_t over_ns;               /* since when its memory is gone */
+    struct smew__entry *entries;    /* by number, a ring of the window */
+    struct smew__lane_chain *chain; /* NULL: its memory is gone */
     struct smew__lane_names targets;
     struct smew__lane_names events;
-    uint8_t *copy; /* of a record's body */
+    uint8_t *copy;         /* of a record's body */
+    uint32_t *pooled;      /* by number: bytes in the pool, of those in flight; NULL: no pool */
+    uint64_t pooled_bytes; /* all of them: more than the pool has is a lie */
 };
+
+/* Its memory goes: nothing is read or answered in it any more; ids stay.  With the lock held. */
+void smew__lane_in_release(struct smew__lane_in *lane);
+void smew__lane_in_free(struct smew__lane_in *lane); /* with the lock held */
 
 /* Answers the channel's questions for lanes.  The service thread, without the lock. */
 enum smew_status smew__lanes_give(struct smew__inbound *inbound);

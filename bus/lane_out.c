@@ -70,20 +70,6 @@ void smew__behind_drop(struct smew__behind *behind)
     behind->lane = NULL;
 }
 
-/* With the producer's lock held: what was collected becomes known. */
-static void publish_settled(struct smew__lane_out *lane)
-{
-    unsigned ahead = 0;
-
-    if (lane->any_answered) {
-        for (uint64_t i = lane->writer.tail_number; i != lane->writer.head_number; i++)
-            ahead += lane->writer.flights[i & (lane->memory.window - 1)].answered;
-        lane->any_answered = ahead > 0;
-    }
-    atomic_store_explicit(&lane->ahead, ahead, memory_order_relaxed);
-    atomic_store_explicit(&lane->settled, lane->writer.tail_number, memory_order_release);
-}
-
 /* ---- what a lane is ------------------------------------------------------------------- */
 
 struct smew__lane_meaning smew__lane_out_meaning(struct smew__lane_out *lane)
@@ -122,9 +108,10 @@ static void forget(struct smew__lane_out *lane)
     while ((trail = smew__table_next(&producer->trails, &cursor)) != NULL) {
         if (trail->lane == lane) {
             trail->lane = NULL;
-            trail->used = false;
             trail->detour = true;
         }
+        if (trail->sent_on == lane)
+            trail->sent_on = NULL;
     }
     SMEW_LIST_EACH (link, &producer->lanes) {
         struct smew__lane_out *other = SMEW_CONTAINER(link, struct smew__lane_out, link);
@@ -151,19 +138,20 @@ void smew__lane_out_bury(struct smew__lane_out *lane)
 {
     struct smew_bus *bus = lane->producer->bus;
     bool granted = lane->memory.header != NULL;
-    bool done = true;
+    bool done = !lane->after || lane->after->state != SMEW__LANE_LOST; /* it comes first */
 
+    if (!done)
+        return;
     if (granted) {
         smew__lane_writer_wake(&lane->writer);
         (void)!smew__lane_collect(lane); /* whatever it says: the lane is lost */
-        publish_settled(lane);
     }
     smew__bus_lock(bus);
     if (granted)
         done = smew__lane_revive_rest(lane);
     if (done && granted)
         settle_all(lane);
-    if (done && !lane->sleeping && lane->producer->loaned != lane) {
+    if (done && !lane->sleeping && !lane->lent) {
         if (granted)
             release_memory(lane);
         forget(lane);
@@ -260,7 +248,7 @@ static enum smew_status ask(struct smew__lane_out *lane, struct smew_channel *ch
     return SMEW_OK;
 }
 
-/* Takes over the grant's memory, and gets ready to write. */
+/* Takes over the grant's memory, and gets ready to write; or leaves it. */
 static enum smew_status take_memory(struct smew__lane_out *lane, struct smew__lane_grant *granted)
 {
     enum smew_status status = SMEW_NO_MEMORY;
@@ -274,8 +262,13 @@ static enum smew_status take_memory(struct smew__lane_out *lane, struct smew__la
         status = smew__lane_writer_init(&lane->writer, &lane->memory);
     if (!status && lane->pool_bytes)
         status = smew__pool_init(&lane->pool, &lane->pool_memory);
-    if (status)
+    if (status) {
+        granted->memory = lane->memory;
+        granted->pool = lane->pool_memory;
+        lane->memory = (struct smew__lane_memory){0};
+        lane->pool_memory = (struct smew__pool_memory){0};
         release_memory(lane);
+    }
     return status;
 }
 
@@ -303,6 +296,8 @@ static void grant(struct smew__lane_out *lane, struct smew_channel *channel,
     }
     smew__condition_broadcast(&bus->changed);
     smew__bus_unlock(bus);
+    if (!status && lane->ended)
+        smew__lane_out_end(lane); /* its thread has ended meanwhile */
 }
 
 /* ---- the service thread -------------------------------------------------------------- */
@@ -333,7 +328,7 @@ static enum smew_status take_grants(struct smew__peer *peer)
             grant(lane, peer->channel, &granted);
             smew__mutex_unlock(&lane->producer->lock);
         }
-        smew__lane_grant_fini(&granted); /* nobody wants it any more */
+        smew__channel_return(peer->channel, &granted); /* of what nobody wants any more */
     }
     return status == SMEW_AGAIN ? SMEW_OK : status;
 }
@@ -342,7 +337,6 @@ void smew__lane_out_collect(struct smew__lane_out *lane)
 {
     if (smew__lane_collect(lane) || !smew__lane_writer_is_read(&lane->writer))
         lane->failed = true;
-    publish_settled(lane);
 }
 
 /* With the producer's lock held: tells those who wait, and asks for a bell if there are some. */
@@ -380,8 +374,11 @@ static enum smew_status serve(struct smew__lane_out *lane, struct smew_channel *
     enum smew_status status = SMEW_OK;
 
     if (lane->state == SMEW__LANE_DENIED &&
-        smew_now_ns() - lane->denied_ns > ASK_AGAIN_MS * SMEW_NS_PER_MS)
+        smew_now_ns() - lane->denied_ns > ASK_AGAIN_MS * SMEW_NS_PER_MS) {
+        lane->stream =
+            smew__bus_next_stream(lane->producer->bus); /* no number is asked for twice */
         lane->state = SMEW__LANE_WANTED;
+    }
     if (lane->state == SMEW__LANE_WANTED)
         status = ask(lane, channel);
     else if (lane->state == SMEW__LANE_GRANTED)

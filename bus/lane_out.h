@@ -29,7 +29,8 @@
  * over a lane, and whether something of the pair went the common way (`detour`: window, limbo or
  * outbox).  A send takes the lane when nothing of the pair is on the common way, and the common
  * way when nothing of the pair is without an answer on a lane (`struct smew__behind`).  The first
- * record after a detour is flagged ALONE, see barrier.h; the receiver has barriers for each lane.
+ * record after a detour is flagged ALONE, see barrier.h; the receiver has barriers for each lane,
+ * which one that takes over shares.  Its refusals become parcels behind those of the lanes before.
  *
  * Locks: the producer's, then the node's.  The thread holds the producer's while it writes; the
  * service thread takes it for grants, answers and losses.  `state` changes under both and may be
@@ -61,13 +62,14 @@ struct smew__lane_out {
     enum smew__lane_out_state state;
     bool any_answered;    /* among those in flight: `ahead` may not be 0 */
     bool sleeping;        /* its thread, without the lock, on the futex */
+    bool lent;            /* the program writes a record in place: keeps its memory */
     bool ended;           /* nothing is written any more; it goes when all is answered */
     bool failed;          /* the receiver gave it up, or lied: the service thread loses it */
     uint64_t denied_ns;   /* since when it is DENIED */
     uint64_t patience_ns; /* until when sends wait for its grant */
     uint32_t stream;      /* its number on the channel, and in the ids of its records */
-    struct smew__lane_out *after;  /* a smaller lane that is read before it; NULL: none */
-    struct smew__lane_out *larger; /* that was asked for to take over; NULL: none */
+    struct smew__lane_out *after;  /* whose place it takes, and which is read before; NULL: none */
+    struct smew__lane_out *larger; /* or with a pool: that was asked for to take over; NULL: none */
     uint32_t ring_bytes;
     uint32_t pool_bytes; /* for payloads above half a lane; 0: it has no pool */
 
@@ -90,14 +92,14 @@ struct smew__lane_out {
 
 /* What a thread knows of a target. */
 struct smew__trail {
-    struct smew__lane_out *lane; /* of its last record; NULL: none */
-    uint64_t last;               /* that record's number */
-    uint64_t epoch;              /* of the directory, when the lane was found to lead to its host */
-    struct smew__route *route;   /* counted as a user */
-    uint64_t tried_ns;           /* when it last waited in vain for the common way to be clear */
-    bool used;                   /* `last` means something */
-    bool detour;                 /* something of the pair went the common way */
-    bool alone;                  /* the next record says so */
+    struct smew__lane_out *lane;    /* that its next record takes; NULL: to be chosen */
+    struct smew__lane_out *sent_on; /* of its last record; NULL: it has none in a lane */
+    uint64_t last;                  /* that record's number */
+    uint64_t epoch;            /* of the directory, when the lane was found to lead to its host */
+    struct smew__route *route; /* counted as a user */
+    uint64_t tried_ns;         /* when it last waited in vain for the common way to be clear */
+    bool detour;               /* something of the pair went the common way */
+    bool alone;                /* the next record says so */
     uint32_t size;
     char target[];
 };
@@ -106,11 +108,10 @@ struct smew__producer {
     struct smew_bus *bus;
     struct smew__list link; /* in bus->producers */
     struct smew__mutex lock;
-    struct smew__list lanes;       /* in the order in which they were wanted */
-    struct smew__table trails;     /* by target */
-    size_t trails_most;            /* when idle ones are dropped next; 0: never were */
-    struct smew__lane_out *loaned; /* in which a record is being written in place, or NULL */
-    bool orphan;                   /* its thread has ended; with the node's lock */
+    struct smew__list lanes;   /* in the order in which they were wanted */
+    struct smew__table trails; /* by target */
+    size_t trails_most;        /* when idle ones are dropped next; 0: never were */
+    bool orphan;               /* its thread has ended; with the node's lock */
     /* without a lock, for the statistics; written by the thread */
     atomic_uint_fast64_t sent;
     atomic_uint_fast64_t bytes;

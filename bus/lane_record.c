@@ -120,6 +120,24 @@ static struct smew__record_implied implied_of(const struct smew__lane_meaning *m
                                          .source = meaning->source};
 }
 
+/* How the record is laid out, its payload there or, when that is too large, in the pool. */
+static enum smew_status measure(const struct smew__lane_writer *writer,
+                                const struct smew__envelope *envelope,
+                                const struct smew__record_implied *implied,
+                                struct smew__lane_draft *draft, struct smew__record_shape *shape)
+{
+    struct smew__envelope pooled = *envelope;
+    enum smew_status status = smew__record_measure(envelope, implied, &draft->numbers, shape);
+
+    if (status || shape->body_size <= smew__lane_writer_body_max(writer) ||
+        envelope->payload_size <= sizeof(struct smew__pool_handle))
+        return status;
+    pooled.payload_size = sizeof(struct smew__pool_handle);
+    status = smew__record_measure(&pooled, implied, &draft->numbers, shape);
+    draft->poolable = !status && shape->body_size <= smew__lane_writer_body_max(writer);
+    return status;
+}
+
 /* Room for the record in the lane, and for its payload there or in the pool. */
 static enum smew_status reserve(struct smew__lane_writer *writer,
                                 const struct smew__lane_meaning *meaning,
@@ -127,22 +145,17 @@ static enum smew_status reserve(struct smew__lane_writer *writer,
                                 const struct smew__record_implied *implied,
                                 struct smew__lane_draft *draft)
 {
-    struct smew__envelope in_record = *envelope;
     struct smew__record_shape shape;
-    enum smew_status status = smew__record_measure(&in_record, implied, &draft->numbers, &shape);
+    enum smew_status status = measure(writer, envelope, implied, draft, &shape);
     uint8_t *record;
 
-    draft->pooled = !status && meaning->pool &&
-                    shape.body_size > smew__lane_writer_body_max(writer) &&
-                    envelope->payload_size > sizeof(struct smew__pool_handle);
-    if (draft->pooled) {
-        in_record.payload_size = sizeof(struct smew__pool_handle);
-        status = smew__record_measure(&in_record, implied, &draft->numbers, &shape);
-    }
+    if (!status && draft->poolable && !meaning->pool)
+        status = SMEW_TOO_BIG;
     if (!status)
         status = smew__lane_writer_reserve(writer, shape.body_size, &record);
     if (status)
         return status;
+    draft->pooled = draft->poolable;
     if (draft->pooled)
         status = smew__pool_claim(meaning->pool, envelope->payload_size, &draft->claim);
     if (status) {
@@ -180,19 +193,18 @@ static void release_claim(const struct smew__lane_meaning *meaning,
     (void)smew__pool_release(meaning->pool, draft->claim.offset, draft->claim.generation);
 }
 
-/* The payload is in the pool from now on, and the handle is what the record carries. */
-static void seal(const struct smew__lane_meaning *meaning, uint64_t number,
-                 const struct smew__lane_draft *draft, struct smew__envelope *envelope,
-                 struct smew__pool_handle *handle)
+void smew__lane_fill(struct smew__lane_writer *writer, const struct smew__lane_meaning *meaning,
+                     const struct smew__envelope *stated, struct smew__lane_draft *draft)
 {
-    enum smew_status status =
-        smew__pool_seal(meaning->pool, &draft->claim, envelope->payload, envelope->payload_size,
-                        meaning->stream, number, handle);
+    enum smew_status status;
 
+    if (!draft->pooled || draft->sealed || stated->payload_size == 0)
+        return;
+    status = smew__pool_seal(meaning->pool, &draft->claim, stated->payload, stated->payload_size,
+                             meaning->stream, writer->head_number, &draft->handle);
     assert(!status); /* it was claimed, and is no larger */
     (void)status;
-    envelope->payload = handle;
-    envelope->payload_size = sizeof(*handle);
+    draft->sealed = true;
 }
 
 uint64_t smew__lane_finish(struct smew__lane_writer *writer,
@@ -203,7 +215,6 @@ uint64_t smew__lane_finish(struct smew__lane_writer *writer,
     struct smew__envelope envelope = *stated;
     struct smew__record_header header;
     struct smew__record_shape shape;
-    struct smew__pool_handle handle;
     enum smew_status status;
     uint64_t number;
 
@@ -211,8 +222,11 @@ uint64_t smew__lane_finish(struct smew__lane_writer *writer,
         release_claim(meaning, draft);
         draft->pooled = false;
     }
-    if (draft->pooled)
-        seal(meaning, writer->head_number, draft, &envelope, &handle);
+    smew__lane_fill(writer, meaning, stated, draft);
+    if (draft->pooled) {
+        envelope.payload = &draft->handle;
+        envelope.payload_size = sizeof(draft->handle);
+    }
     envelope.id = implied.id;
     status = smew__record_measure(&envelope, &implied, &draft->numbers, &shape);
 

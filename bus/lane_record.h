@@ -58,18 +58,28 @@ struct smew__lane_draft {
     struct smew__lane_name *event;
     uint8_t *body;
     uint8_t *payload; /* in its place */
-    bool pooled;      /* which is in the pool: */
+    bool poolable;    /* it needs a pool, and with one it fits */
+    bool pooled;      /* it is in the pool: */
+    bool sealed;      /* and written */
     struct smew__pool_claim claim;
+    struct smew__pool_handle handle;
 };
 
 /*
  * Reserves a record for an envelope, whose payload_size says how much room it needs and whose
  * payload is not looked at; it gets its id.  TOO_BIG (for a record, and there is no pool, or for
- * that too), FULL (the lane or the pool), BUSY, CLOSED as smew__lane_writer_reserve(), INVALID.
+ * that too; draft->poolable tells), FULL (the lane or the pool), BUSY, CLOSED as
+ * smew__lane_writer_reserve(), INVALID.
  */
 enum smew_status smew__lane_begin(struct smew__lane_writer *writer,
                                   const struct smew__lane_meaning *meaning,
                                   struct smew__envelope *envelope, struct smew__lane_draft *draft);
+/*
+ * Writes a payload into the pool, if that is where it goes; for who has to finish under a lock. No
+ * need to otherwise.
+ */
+void smew__lane_fill(struct smew__lane_writer *writer, const struct smew__lane_meaning *meaning,
+                     const struct smew__envelope *stated, struct smew__lane_draft *draft);
 /*
  * Writes what is not in its place yet, and commits: the envelope as it began, with a payload that
  * may be smaller.  The record's number.

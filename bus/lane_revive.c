@@ -18,6 +18,20 @@
 #include "bus/parcel.h"
 #include "diagnostics/log.h"
 
+/* With the producer's lock held: what was collected becomes known. */
+static void publish_settled(struct smew__lane_out *lane)
+{
+    unsigned ahead = 0;
+
+    if (lane->any_answered) {
+        for (uint64_t i = lane->writer.tail_number; i != lane->writer.head_number; i++)
+            ahead += lane->writer.flights[i & (lane->memory.window - 1)].answered;
+        lane->any_answered = ahead > 0;
+    }
+    atomic_store_explicit(&lane->ahead, ahead, memory_order_relaxed);
+    atomic_store_explicit(&lane->settled, lane->writer.tail_number, memory_order_release);
+}
+
 /* The same for a payload in the pool: a copy of it, instead of its handle. */
 static enum smew_status read_pooled(struct smew__lane_out *lane, uint64_t number,
                                     struct smew__envelope *envelope, struct smew_message **message)
@@ -84,25 +98,39 @@ static void count_lost(struct smew__lane_out *lane, uint64_t number)
     bus->revived++;
 }
 
+/* The last record in flight of a pair, among those before a number: is there one at work? */
+static bool find_at_work(struct smew__lane_out *lane, const struct smew__trail *trail,
+                         uint64_t before, struct smew__behind *behind)
+{
+    const uint64_t mask = lane->memory.window - 1;
+
+    for (uint64_t older = before - 1; older + 1 != lane->writer.tail_number; older--) {
+        if (lane->trails[older & mask] != trail || lane->writer.flights[older & mask].answered)
+            continue;
+        if (!smew__lane_writer_done(&lane->writer, older))
+            *behind = (struct smew__behind){.lane = lane, .number = older};
+        return true; /* is it done, so is everything older of the pair */
+    }
+    return false;
+}
+
 /*
- * A younger record was refused while older ones of its pair are at work: its parcel waits for the
- * last of those.
+ * A younger record was refused while older ones of its pair are at work, in its lane or in one
+ * whose place that took: its parcel waits for the last of those.
  */
 static void keep_behind(struct smew__lane_out *lane, uint64_t number, struct smew__parcel *parcel)
 {
-    const uint64_t mask = lane->memory.window - 1;
-    const struct smew__trail *trail = lane->trails[number & mask];
+    const struct smew__trail *trail = lane->trails[number & (lane->memory.window - 1)];
+    bool found = find_at_work(lane, trail, number, &parcel->behind);
 
-    for (uint64_t older = number - 1; older + 1 != lane->writer.tail_number; older--) {
-        if (lane->trails[older & mask] != trail || lane->writer.flights[older & mask].answered)
-            continue;
-        if (smew__lane_writer_done(&lane->writer, older))
-            return; /* and so is everything older of the pair */
-        parcel->behind = (struct smew__behind){.lane = lane, .number = older};
-        atomic_fetch_add_explicit(&lane->references, 1, memory_order_relaxed);
-        smew__behind_watch(&parcel->behind);
-        return;
+    for (lane = lane->after; lane && !found; lane = lane->after) {
+        if (lane->state == SMEW__LANE_GRANTED)
+            found = find_at_work(lane, trail, lane->writer.head_number, &parcel->behind);
     }
+    if (!parcel->behind.lane)
+        return;
+    atomic_fetch_add_explicit(&parcel->behind.lane->references, 1, memory_order_relaxed);
+    smew__behind_watch(&parcel->behind);
 }
 
 /* A parcel for a message that was read back; NULL when out of memory. */
@@ -151,16 +179,36 @@ static bool revive(struct smew__lane_out *lane, uint64_t number, enum smew_statu
     return true;
 }
 
+static bool collect_before(struct smew__lane_out *lane);
+
 static bool on_answer(void *owner, uint64_t number, enum smew_status status)
 {
     struct smew__lane_out *lane = owner;
     struct smew__lane_meaning meaning = smew__lane_out_meaning(lane);
 
+    if (!collect_before(lane))
+        return false;
     if (status == SMEW_CORRUPT) { /* the receiver could not read it; perhaps we can */
         smew__lane_undefine(&meaning, number);
         status = SMEW_NO_MACHINE;
     }
     return revive(lane, number, status, false);
+}
+
+/*
+ * What was refused in the lane before was so before this one was read, and becomes parcels first.
+ * False when out of memory.  With both locks held.
+ */
+static bool collect_before(struct smew__lane_out *lane)
+{
+    struct smew__lane_out *before = lane->after;
+
+    if (!before || before->state != SMEW__LANE_GRANTED)
+        return true;
+    if (smew__lane_writer_collect(&before->writer, on_answer, before))
+        before->failed = true;
+    publish_settled(before);
+    return !smew__lane_writer_has_answers(&before->writer);
 }
 
 static bool not_now(void *owner, uint64_t number, enum smew_status status)
@@ -193,6 +241,7 @@ enum smew_status smew__lane_collect(struct smew__lane_out *lane)
     }
     if (lane->pool.count > 0)
         smew__pool_reclaim(&lane->pool, lane->stream, is_settled, lane);
+    publish_settled(lane);
     return status;
 }
 

@@ -280,6 +280,7 @@ void smew__lanes_stats(const struct smew_bus *bus, struct smew_bus_stats *stats)
             stats->lanes_out++;
     }
     stats->sent += sent;
+    stats->lanes_sent = sent;
     stats->in_flight += (uint32_t)in_flight;
     stats->processed += sent - in_flight - bus->revived;
 }

@@ -51,6 +51,7 @@ static void write_counters(const struct smew_bus *bus, struct smew__buffer *json
         {"lanes_denied", stats->lanes_denied},
         {"lanes_refused", stats->lanes_refused},
         {"lanes_grown", stats->lanes_grown},
+        {"lanes_sent", stats->lanes_sent},
         {"pooled", stats->pooled},
         {"in_place", stats->in_place},
         {"lane_lost", stats->lane_lost},

@@ -374,6 +374,7 @@ struct smew_bus_stats {
     uint64_t lanes_denied;  /* that other nodes did not give */
     uint64_t lanes_refused; /* that this node did not give: lanes_max_bytes */
     uint64_t lanes_grown;   /* larger ones that took over */
+    uint64_t lanes_sent;    /* of `sent`: straight into lanes */
     uint64_t pooled;        /* messages whose payload went through a lane's payload pool */
     uint64_t in_place;      /* messages handed out where they lay */
     uint64_t lane_lost;     /* records that were damaged in memory */

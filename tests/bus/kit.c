@@ -319,3 +319,31 @@ struct smew_send_options kit_level(enum smew_level level)
     options.timeout_ms = KIT_WAIT_MS;
     return options;
 }
+
+struct warming {
+    struct smew_bus *sender;
+    struct smew_bus *host;
+    uint64_t before;
+};
+
+static bool is_warm(void *argument)
+{
+    const struct warming *warming = argument;
+    bool quiet = kit_stats(warming->sender).in_flight == 0;
+
+    if (quiet && kit_stats(warming->sender).lanes_sent > warming->before)
+        return true;
+    if (quiet)
+        kit_send(warming->sender, "warm", 0);
+    (void)!smew_bus_poll(warming->host, 1, 0);
+    return false;
+}
+
+void kit_warm_up(struct smew_bus *sender, struct smew_bus *host)
+{
+    struct warming warming = {sender, host, kit_stats(sender).lanes_sent};
+
+    kit_register(host, "warm", kit_ignore, NULL);
+    assert_true(support_wait_until(is_warm, &warming, KIT_WAIT_MS));
+    assert_int_equal(smew_bus_unregister(host, "warm"), SMEW_OK);
+}

@@ -104,6 +104,13 @@ struct smew_bus_stats kit_stats(struct smew_bus *bus);
 /* Waits until so many messages have reached the node, whether or not it polls. */
 void kit_wait_delivered(struct smew_bus *bus, uint64_t count);
 
+/*
+ * Has the calling thread's lane to the host granted, which a busy machine may take a while to do:
+ * sends to "warm" on the host, which it polls, until one of them went into a lane and all are
+ * processed.
+ */
+void kit_warm_up(struct smew_bus *sender, struct smew_bus *host);
+
 /* A thread that polls a node. */
 struct kit_poller {
     struct smew_bus *bus;

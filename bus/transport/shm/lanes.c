@@ -6,8 +6,9 @@
  * then.  On the other side an ASK is kept until the bus has answered it.
  *
  * Failures: a GRANT or DENY that nobody asked for, a lane of another number or larger than asked
- * for, more questions at once than may be: CORRUPT, and the channel ends.  A grant that could not
- * be mapped for want of memory is an answer with that status.
+ * for, more questions at once than may be: CORRUPT, and the channel ends.  So it does when a grant
+ * could not be mapped for want of memory (tests/models/attach.pml); when only its pool could not
+ * be, the lane is given back, and the answer has that status.
  */
 #include "bus/transport/shm/lanes.h"
 
@@ -27,12 +28,6 @@ uint64_t smew__channel_shared_bytes(const struct smew_channel *channel)
     if (channel->ops != &smew__shm_ops)
         return 0;
     return end->in_memory.ring_memory.size + end->in_memory.cursor_memory.size;
-}
-
-void smew__lane_grant_fini(struct smew__lane_grant *grant)
-{
-    smew__lane_memory_fini(&grant->memory);
-    smew__pool_memory_fini(&grant->pool);
 }
 
 /* ---- what was heard ------------------------------------------------------------------ */
@@ -140,26 +135,40 @@ static bool is_what_was_asked(const struct smew__lane_grant *grant,
     return memory->lane == ask->lane &&
            memory->ring_bytes <= rounded(ask->ring_bytes, SMEW__LANE_BYTES_MIN) &&
            memory->window <= rounded(ask->window, 1) &&
-           (ask->pool_bytes == 0 || grant->pool.pool == ask->lane);
+           (ask->pool_bytes == 0 ||
+            (grant->pool.pool == ask->lane &&
+             grant->pool.units * grant->pool.unit < ask->pool_bytes + grant->pool.unit));
 }
 
-/* Takes the fds over. */
-static enum smew_status open_memory(struct smew__shm_answer *answer, struct smew__lane_grant *grant)
+/* Without telling its giver, who is told by the end of the connection, or of the lane. */
+static void drop(struct smew__lane_grant *grant)
 {
-    int pool = answer->fds[2];
-    enum smew_status status;
-
-    answer->fds[2] = -1;
-    status = smew__lane_memory_attach(answer->fds[0], answer->fds[1], &grant->memory);
-    if (status != SMEW_OK)
-        smew__fd_close(&pool);
-    else if (pool != -1)
-        status = smew__pool_memory_attach(pool, &grant->pool);
-    return status;
+    smew__lane_memory_fini(&grant->memory);
+    smew__pool_memory_fini(&grant->pool);
 }
 
-/* Maps what came: CORRUPT is final. */
-static enum smew_status open_answer(struct smew__shm_answer *answer,
+static void give_back(struct smew__shm_end *end, struct smew__lane_grant *grant)
+{
+    if (grant->memory.header != NULL) {
+        /* Release, as smew__lane_writer_end(), whose place it takes: nothing was written. */
+        atomic_store_explicit(&grant->memory.header->ended, 1, memory_order_release);
+        smew__shm_ring_out(end);
+    }
+    drop(grant);
+}
+
+void smew__channel_return(struct smew_channel *channel, struct smew__lane_grant *grant)
+{
+    give_back(smew__shm_end_of(channel), grant);
+}
+
+static bool is_lie(enum smew_status status)
+{
+    return status == SMEW_CORRUPT || status == SMEW_VERSION || status == SMEW_PERMISSION;
+}
+
+/* Maps what came, and takes the fds over: a failure is final. */
+static enum smew_status open_answer(struct smew__shm_end *end, struct smew__shm_answer *answer,
                                     const struct smew__lane_ask *ask,
                                     struct smew__lane_grant *grant)
 {
@@ -172,15 +181,20 @@ static enum smew_status open_answer(struct smew__shm_answer *answer,
         close_fds(answer);
         return SMEW_CORRUPT;
     }
-    status = open_memory(answer, grant);
-    grant->status = status;
-    if (status == SMEW_OK && !is_what_was_asked(grant, ask))
-        status = SMEW_CORRUPT;
-    if (status != SMEW_OK)
-        smew__lane_grant_fini(grant);
-    return status == SMEW_CORRUPT || status == SMEW_VERSION || status == SMEW_PERMISSION
-               ? SMEW_CORRUPT
-               : SMEW_OK;
+    status = smew__lane_memory_attach(answer->fds[0], answer->fds[1], &grant->memory);
+    if (status != SMEW_OK) {
+        smew__fd_close(&answer->fds[2]);
+        return is_lie(status) ? SMEW_CORRUPT : SMEW_NO_MEMORY;
+    }
+    if (ask->pool_bytes != 0)
+        grant->status = smew__pool_memory_attach(answer->fds[2], &grant->pool);
+    if (is_lie(grant->status) || (grant->status == SMEW_OK && !is_what_was_asked(grant, ask))) {
+        drop(grant);
+        return SMEW_CORRUPT;
+    }
+    if (grant->status != SMEW_OK)
+        give_back(end, grant);
+    return SMEW_OK;
 }
 
 enum smew_status smew__channel_take_grant(struct smew_channel *channel,
@@ -203,7 +217,7 @@ enum smew_status smew__channel_take_grant(struct smew_channel *channel,
     end->answer_first = (end->answer_first + 1) % SMEW__SHM_ASKS_MAX;
     end->answer_count--;
     ask = find_ask(end, answer.lane);
-    status = open_answer(&answer, ask, grant);
+    status = open_answer(end, &answer, ask, grant);
     *ask = end->asks[--end->ask_count];
     if (status != SMEW_OK)
         smew__shm_stop(end, status);

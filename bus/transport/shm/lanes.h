@@ -42,13 +42,16 @@ struct smew__lane_grant {
     struct smew__pool_memory pool;   /* too, if it was asked for */
 };
 
-void smew__lane_grant_fini(struct smew__lane_grant *grant); /* what nobody took over */
-
 /* OK, AGAIN (the socket is full: try when interest() says so), RESET. */
 enum smew_status smew__channel_ask(struct smew_channel *channel, const struct smew__lane_ask *ask);
-/* The next answer, or AGAIN; CORRUPT for a grant that is not what was asked for. */
+/*
+ * The next answer, or AGAIN; CORRUPT for a grant that is not what was asked for, and NO_MEMORY for
+ * one that cannot be mapped, so that nothing could be said in it: both end the connection.
+ */
 enum smew_status smew__channel_take_grant(struct smew_channel *channel,
                                           struct smew__lane_grant *grant);
+/* A lane that nobody wants any more: its end is said, so that its giver takes it back. */
+void smew__channel_return(struct smew_channel *channel, struct smew__lane_grant *grant);
 
 /*
  * The next question of the other side, or AGAIN.  It stays the next one until it was answered, so

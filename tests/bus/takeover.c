@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Lanes that take another one's place, and lanes that go, at the moments in which that is hard:
+ * while records are unanswered in the former, and while the program writes in them.
+ *
+ * To hold the sender's service thread at such a moment a timer of its node is used, which is no
+ * part of the public API.
+ */
+#include "tests/bus/kit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "bus/node.h"
+#include "bus/service.h"
+
+enum { LARGE = 200000, OLDER = 3 };
+
+/* ---- a service thread that stands still ------------------------------------------------ */
+
+struct gate {
+    struct smew__timer timer;
+    atomic_bool shut;
+    atomic_bool open;
+};
+
+static bool is_set(void *flag)
+{
+    return *(atomic_bool *)flag;
+}
+
+static void stand(struct smew_bus *bus, struct smew__timer *timer)
+{
+    struct gate *gate = SMEW_CONTAINER(timer, struct gate, timer);
+
+    smew__bus_unlock(bus);
+    gate->shut = true;
+    (void)support_wait_until(is_set, &gate->open, KIT_WAIT_MS);
+    smew__bus_lock(bus);
+}
+
+static void gate_shut(struct gate *gate, struct smew_bus *bus)
+{
+    *gate = (struct gate){.timer = {.run = stand}};
+    smew__bus_lock(bus);
+    assert_true(smew__timer_set(bus, &gate->timer, smew_now_ns()));
+    smew__bus_unlock(bus);
+    assert_true(support_wait_until(is_set, &gate->shut, KIT_WAIT_MS));
+}
+
+/* ---- order --------------------------------------------------------------------------- */
+
+/* A lane with a pool takes the place of the one that there is, whose messages nobody handles. */
+static unsigned take_over(struct smew_bus *sender)
+{
+    static const char payload[LARGE];
+    unsigned count = 0;
+    char target[8];
+
+    while (kit_stats(sender).pooled == 0) {
+        assert_true(count < 100);
+        (void)snprintf(target, sizeof(target), "q%u", count++);
+        assert_int_equal(smew_bus_send(sender, target, "LARGE", payload, LARGE, NULL), SMEW_OK);
+    }
+    return count;
+}
+
+/* They were refused in the former lane, and their sender does not know yet when it goes on. */
+static void what_was_refused_goes_first(void **state)
+{
+    struct smew_bus *host = kit_open(NULL);
+    struct smew_bus *sender = kit_open(NULL);
+    static struct kit_log log;
+    struct gate gate;
+    uint64_t received;
+
+    (void)state;
+    kit_log_init(&log);
+    kit_warm_up(sender, host);
+    kit_register(host, "m", kit_note, &log);
+    kit_register(host, "q*", kit_ignore, NULL);
+    received = kit_stats(host).bytes_received;
+    for (uint64_t number = 0; number < OLDER; number++)
+        kit_send(sender, "m", number);
+    received += OLDER * sizeof(uint64_t) + (uint64_t)take_over(sender) * LARGE;
+    for (uint64_t until_ns = smew__deadline_ns(KIT_WAIT_MS);
+         kit_stats(host).bytes_received < received;)
+        assert_true(smew_now_ns() < until_ns);
+    gate_shut(&gate, sender);
+    assert_int_equal(smew_bus_unregister(host, "m"), SMEW_OK);
+    kit_register(host, "m", kit_note, &log);
+    kit_send(sender, "m", OLDER);
+    gate.open = true;
+    kit_poll_until(host, &log, OLDER + 1);
+    kit_expect_run(&log, "m", 0, OLDER + 1);
+    kit_poll_all(host);
+    assert_int_equal(smew_bus_flush(sender, KIT_WAIT_MS), SMEW_OK);
+    kit_close(sender);
+    kit_close(host);
+}
+
+/* ---- loans --------------------------------------------------------------------------- */
+
+static bool has_one_connection(void *bus)
+{
+    return kit_stats(bus).connections == 1;
+}
+
+/* Two are out, to two nodes, and one of those goes. */
+static void what_is_lent_stays(void **state)
+{
+    struct smew_bus *first = kit_open(NULL);
+    struct smew_bus *second = kit_open(NULL);
+    struct smew_bus *sender = kit_open(NULL);
+    struct smew_loan *loans[2];
+    void *payloads[2];
+    static struct kit_log log;
+    enum smew_status status;
+
+    (void)state;
+    kit_log_init(&log);
+    kit_warm_up(sender, first);
+    kit_warm_up(sender, second);
+    kit_register(first, "m0", kit_note, &log);
+    kit_register(second, "m1", kit_note, &log);
+    assert_int_equal(smew_bus_loan(sender, "m0", "N", 8000, NULL, &loans[0], &payloads[0]),
+                     SMEW_OK);
+    assert_int_equal(smew_bus_loan(sender, "m1", "N", 8000, NULL, &loans[1], &payloads[1]),
+                     SMEW_OK);
+    kit_close(first);
+    assert_true(support_wait_until(has_one_connection, sender, KIT_WAIT_MS));
+    memset(payloads[0], 1, 8000);
+    memset(payloads[1], 1, 8000);
+    status = smew_loan_send(loans[0], 8000);
+    assert_true(status == SMEW_NO_MACHINE || status == SMEW_OK); /* or it lingers */
+    assert_int_equal(smew_loan_send(loans[1], 8000), SMEW_OK);
+    kit_poll_until(second, &log, 1);
+    assert_string_equal(log.seen[0].target, "m1");
+    smew_bus_close(sender, KIT_WAIT_MS, NULL);
+    kit_close(second);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SUPPORT_TEST(what_was_refused_goes_first),
+        SUPPORT_TEST(what_is_lent_stays),
+    };
+
+    kit_use("shm");
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
