@@ -68,7 +68,15 @@ static void on_note(struct smew_bus *bus, const struct smew_message *message, vo
         wrong++;
         return;
     }
-    wrong += note.number != newest[note.process][note.thread] + 1;
+    if (note.number != newest[note.process][note.thread] + 1) {
+        struct smew_message_id id = smew_message_id(message);
+
+        wrong++;
+        print_error("thread %u of %u: %u after %u, id %u.%u%s\n", (unsigned)note.thread,
+                    (unsigned)note.process, (unsigned)note.number,
+                    (unsigned)newest[note.process][note.thread], (unsigned)id.stream,
+                    (unsigned)id.sequence, smew_message_redelivered(message) ? ", again" : "");
+    }
     newest[note.process][note.thread] = note.number;
 }
 
