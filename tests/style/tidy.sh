@@ -22,8 +22,8 @@ analyzer) checks='-bugprone-*,-cert-*,-misc-*,-performance-*,-portability-*,-rea
 esac
 
 # The newest of what every source depends on.
-newest=$(tree_files '*.h' CMakeLists.txt .clang-tidy | xargs stat -c '%Y %n' | sort -rn |
-    sed -n '1s/^[0-9]* //p')
+newest=$(tree_files '*.h' CMakeLists.txt .clang-tidy | xargs stat -c '%.9Y %n' | sort -rn |
+    sed -n '1s/^[0-9.]* //p')
 
 # What BUILD compiles of this tree, without what it generated, and has no fresh stamp.
 stale() {
