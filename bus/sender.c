@@ -108,7 +108,7 @@ struct smew__entry *smew__sender_admit(struct smew__sender *sender, struct smew_
 {
     struct smew__entry *entry;
 
-    if (sender->in_flight == entry_count(sender))
+    if (sender->taken == entry_count(sender))
         return NULL;
     do {
         entry = &sender->entries[sender->next];
@@ -118,6 +118,7 @@ struct smew__entry *smew__sender_admit(struct smew__sender *sender, struct smew_
                                   .stream = id.stream,
                                   .state = SMEW__ENTRY_IN_FLIGHT,
                                   .position = position};
+    sender->taken++;
     sender->in_flight++;
     sender->used = true;
     return entry;
@@ -130,6 +131,7 @@ void smew__sender_complete(struct smew__sender *sender, uint32_t index, struct s
 
     entry->state = SMEW__ENTRY_DONE;
     entry->status = (int8_t)status;
+    sender->taken--;
     sender->in_flight--;
     if (!sender->inbound || !entry->position)
         return;

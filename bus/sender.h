@@ -42,8 +42,9 @@ struct smew__sender {
     struct smew__entry *entries;
     uint32_t mask;
     uint32_t next;
-    uint32_t in_flight;
-    bool used; /* an entry was ever filled */
+    uint32_t taken;     /* entries in flight */
+    uint32_t in_flight; /* those, and records of the lanes */
+    bool used;          /* an entry was ever filled */
     struct smew__barriers barriers;
     uint32_t *index; /* open addressing over entries, 1-based; NULL: nothing to look up */
 };

@@ -294,6 +294,45 @@ static void requests_go_straight(void **state)
     kit_close(host);
 }
 
+enum { NARROW = 4 };
+
+static void *fill_a_lane(void *argument)
+{
+    for (uint64_t number = 0; number < NARROW; number++) {
+        if (kit_send_number(argument, "m", number, NULL) != SMEW_OK)
+            return argument;
+    }
+    return NULL;
+}
+
+/* Lanes that are full take nothing from what goes the common way. */
+static void the_common_way_has_a_window_of_its_own(void **state)
+{
+    struct smew_send_options options = SMEW_SEND_OPTIONS_INIT;
+    struct smew_bus *host = kit_open(NULL);
+    struct smew_bus *sender = open_lanes(4096, NARROW);
+    static struct kit_log log;
+    pthread_t thread;
+    void *failed;
+
+    (void)state;
+    options.source = "somebody"; /* which goes the common way */
+    kit_log_init(&log);
+    kit_warm_up(sender, host);
+    kit_register(host, "m", kit_note, &log);
+    kit_register(host, "other", kit_note, &log);
+    assert_null(fill_a_lane(sender));
+    assert_int_equal(pthread_create(&thread, NULL, fill_a_lane, sender), 0);
+    assert_int_equal(pthread_join(thread, &failed), 0);
+    assert_null(failed);
+    kit_wait_delivered(host, kit_stats(sender).sent);
+    assert_int_equal(kit_send_number(sender, "other", 0, &options), SMEW_OK);
+    kit_poll_until(host, &log, 2 * NARROW + 1);
+    assert_int_equal(smew_bus_flush(sender, KIT_WAIT_MS), SMEW_OK);
+    kit_close(sender);
+    kit_close(host);
+}
+
 /* ---- a full lane --------------------------------------------------------------------- */
 
 static void a_full_lane_grows(void **state)
@@ -486,6 +525,7 @@ int main(void)
         SUPPORT_TEST(handlers_keep_their_order),
         SUPPORT_TEST(a_machine_moves),
         SUPPORT_TEST(requests_go_straight),
+        SUPPORT_TEST(the_common_way_has_a_window_of_its_own),
         SUPPORT_TEST(a_full_lane_grows),
         SUPPORT_TEST(the_newest_may_be_kept),
         SUPPORT_TEST(the_oldest_may_be_kept),
