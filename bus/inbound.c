@@ -37,13 +37,14 @@ static void on_closed(struct smew__watch *watch)
 {
     struct smew__inbound *inbound = SMEW_CONTAINER(watch, struct smew__inbound, watch);
     struct smew_bus *bus = inbound->bus;
+    uint64_t bytes = smew__channel_shared_bytes(inbound->channel);
 
+    inbound->channel->ops->close(inbound->channel);
     smew__bus_lock(bus);
     smew__list_remove(&inbound->link);
     bus->stats.connections--;
-    bus->lane_bytes -= smew__channel_shared_bytes(inbound->channel);
+    bus->lane_bytes -= bytes;
     smew__bus_unlock(bus);
-    inbound->channel->ops->close(inbound->channel);
     smew__buffer_fini(&inbound->out);
     smew__free(inbound->done);
     smew__free(inbound->results);

@@ -215,12 +215,11 @@ static void on_closed(struct smew__watch *watch)
 {
     struct smew__peer *peer = SMEW_CONTAINER(watch, struct smew__peer, watch);
     struct smew_bus *bus = peer->bus;
+    uint64_t bytes = smew__channel_shared_bytes(peer->channel);
 
-    smew__bus_lock(bus);
-    bus->lane_bytes -= smew__channel_shared_bytes(peer->channel);
-    smew__bus_unlock(bus);
     peer->channel->ops->close(peer->channel);
     smew__bus_lock(bus);
+    bus->lane_bytes -= bytes;
     peer->channel = NULL;
     bus->stats.connections--;
     retry_or_die(peer);
