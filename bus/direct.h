@@ -5,8 +5,8 @@
 /*
  * Sending straight into a lane of the calling thread: the way of events and requests of programs
  * on a transport with lanes.  What needs more than a commit (a level, a source of its own, sends
- * inside handlers, messages to this node itself, a lane that was denied) goes the common way, and
- * so does what may not overtake something that went that way.
+ * inside handlers, messages to this node itself, a lane or a pool that was denied) goes the common
+ * way, and so does what may not overtake something that went that way.
  */
 
 #include "bus/lane_out.h"

@@ -3,9 +3,9 @@
  * Loans: messages whose payload the program writes where it will lie.
  *
  * Happy path on shared memory: the record is begun in the calling thread's lane, the program writes
- * its payload there, and sending commits it: no copy at all.  Everywhere else, and for what is too
- * large for a lane, the payload is written into the message itself, which is then sent without
- * another copy.
+ * its payload there, or in the lane's pool, and sending commits it: no copy at all.  Everywhere
+ * else, and where no lane or pool was given, the payload is written into the message itself, which
+ * is then sent without another copy.
  *
  * Failure modes: between loan and send the lane may be lost, or something of the pair may have gone
  * the common way: then the payload is copied into a message and goes that way too.
@@ -23,7 +23,7 @@ struct smew_loan {
     uint64_t timeout_ns;
     size_t size;
     struct smew_message *message; /* names and options; and the payload, unless it is in a lane */
-    bool direct;
+    bool direct;                  /* it is in a lane, or its pool */
     struct smew__direct_loan lane;
     void *payload;
 };

@@ -30,9 +30,9 @@
  *                                  also what it resolved before.  It unmaps when what it holds is
  *                                  complete.
  *   consumer, anything             The producer has the segment mapped, and what is in flight
- *                                  unharmed: it reads it back, sends it again through the pool of
- *                                  whoever hosts the target now (or makes it a dead letter), ends
- *                                  the lane, reclaims all, unmaps; then the kernel takes it.
+ *                                  unharmed: it reads it back, sends it again to whoever hosts the
+ *                                  target now (or makes it a dead letter), ends the lane, reclaims
+ *                                  all, unmaps; then the kernel takes it.
  *   consumer, after completing     The cursors say so: the producer reclaims the block as if the
  *                                  consumer lived.
  *   both                           The kernel takes it.

@@ -80,7 +80,6 @@
 enum {
     SMEW__RECORD_POOLED = 0x80, /* a bit of a record's kind: its payload is a handle */
     SMEW__POOL_BYTES_MIN = 64 * 1024,
-    SMEW__POOL_BYTES_DEFAULT = 24 * 1024 * 1024, /* two of the largest frames */
     SMEW__POOL_BYTES_MAX = 256 * 1024 * 1024,
     SMEW__POOL_BLOCKS_MAX = 4096,
 };

@@ -67,7 +67,7 @@ static bool is_whole(const struct smew_message *message)
     return true;
 }
 
-/* As kit_note; the event of a damaged one is noted as such by its size. */
+/* As kit_note, but what is damaged is missing. */
 static void note_whole(struct smew_bus *bus, const struct smew_message *message, void *user)
 {
     struct kit_log *log = user;

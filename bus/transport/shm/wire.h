@@ -29,7 +29,8 @@
  *                   3 BELL, 4 bytes: look at what you share with me
  *
  *                   4 LARGE, 12 bytes, 1 fd: a frozen memory (base/os/frozen.h) that is the frame
- * of a record which says so, see below 4     8  number: 0, 1, 2 … of this sender
+ *                   of a record which says so, see below
+ *          4     8  number: 0, 1, 2 … of this sender
  *
  *                   5 ASK, 32 bytes: give me a lane in which I may send
  *          4     8  lane: its number, of the asking side's choice, not 0 and never used before
