@@ -323,16 +323,17 @@ static int send_and_die(void *argument)
 
 static void a_dead_senders_are_delivered(void **state)
 {
-    struct smew_bus *host = kit_open(NULL);
     static struct kit_log log;
     struct kit_poller poller;
+    struct smew_bus *host;
     pid_t child;
 
     (void)state;
+    *sent = 0;
+    child = support_fork(send_and_die, NULL); /* while there is one thread */
+    host = kit_open(NULL);
     kit_log_init(&log);
     kit_register(host, "m", note_whole, &log);
-    *sent = 0;
-    child = support_fork(send_and_die, NULL);
     kit_poller_start(&poller, host);
     assert_int_equal(support_reap(child, KIT_WAIT_MS), -SIGKILL);
     kit_wait_until(&log, *sent);
@@ -362,8 +363,8 @@ static int host_and_hold(void *argument)
 static void a_dead_receivers_are_sent_again(void **state)
 {
     struct smew_send_options options = patient();
-    struct smew_bus *sender = open_small(KIT_WAIT_MS);
     pid_t child = support_fork(host_and_hold, NULL);
+    struct smew_bus *sender = open_small(KIT_WAIT_MS);
     static struct kit_log log;
     struct smew_bus *second;
 
