@@ -41,7 +41,9 @@ static unsigned messages = 50;
 
 struct board {
     _Atomic uint64_t begun; /* threads whose first message was accepted */
-    sem_t gate;             /* 0: everybody waits; 1: whoever passes leaves it open for the next */
+    /* 0: everybody waits; 1: whoever passes leaves it open for the next. */
+    sem_t begin; /* processes, which are there before the receiver has threads */
+    sem_t gate;  /* and their threads when they have sent once */
 };
 static struct board *board;
 
@@ -101,14 +103,14 @@ struct producer {
 };
 
 /* A process stays until the receiver has looked at what everybody holds. */
-static bool pass_gate(void)
+static bool pass(sem_t *gate)
 {
     struct timespec until;
 
     if (clock_gettime(CLOCK_MONOTONIC, &until))
         return false;
     until.tv_sec += LONG_MS / 1000;
-    return sem_clockwait(&board->gate, CLOCK_MONOTONIC, &until) == 0 && sem_post(&board->gate) == 0;
+    return sem_clockwait(gate, CLOCK_MONOTONIC, &until) == 0 && sem_post(gate) == 0;
 }
 
 static void *produce(void *argument)
@@ -123,7 +125,7 @@ static void *produce(void *argument)
         if (smew_bus_send(producer->bus, "m", "N", &note, sizeof(note), &options))
             return producer->bus;
         board->begun += note.number == 1;
-        if (note.number == 1 && !pass_gate())
+        if (note.number == 1 && !pass(&board->gate))
             return producer->bus;
     }
     return NULL;
@@ -141,6 +143,8 @@ static int run_process(void *argument)
 
     options.linger_ms = LONG_MS;
     options.lane_bytes = LANE_BYTES;
+    if (!pass(&board->begin))
+        return 1;
     if (smew_bus_open(kit_test_url(), &options, &bus, &error)) {
         fprintf(stderr, "process %u could not open: %s\n", (unsigned)*process, error.text);
         return 1;
@@ -162,24 +166,6 @@ static int run_process(void *argument)
 
 /* ---- the one that receives ----------------------------------------------------------- */
 
-static struct smew_bus *open_claimed(uint64_t quota)
-{
-    struct smew_bus_options options = SMEW_BUS_OPTIONS_INIT;
-    struct smew_bus *bus;
-
-    memset(board, 0, sizeof(*board));
-    assert_int_equal(sem_init(&board->gate, 1, 0), 0);
-    memset(newest, 0, sizeof(newest));
-    wrong = 0;
-    arrived = 0;
-    warnings = 0;
-    shortages = 0;
-    options.lanes_max_bytes = quota;
-    bus = kit_open(&options);
-    kit_register(bus, "m", on_note, NULL);
-    return bus;
-}
-
 static void start_all(pid_t *children)
 {
     for (unsigned i = 0; i < processes; i++) {
@@ -187,6 +173,27 @@ static void start_all(pid_t *children)
 
         children[i] = support_fork(run_process, &process);
     }
+}
+
+/* Processes are started, and wait to begin. */
+static struct smew_bus *open_claimed(uint64_t quota, pid_t *children)
+{
+    struct smew_bus_options options = SMEW_BUS_OPTIONS_INIT;
+    struct smew_bus *bus;
+
+    memset(board, 0, sizeof(*board));
+    assert_int_equal(sem_init(&board->begin, 1, 0), 0);
+    assert_int_equal(sem_init(&board->gate, 1, 0), 0);
+    memset(newest, 0, sizeof(newest));
+    wrong = 0;
+    arrived = 0;
+    warnings = 0;
+    shortages = 0;
+    start_all(children); /* they inherit nothing of the bus */
+    options.lanes_max_bytes = quota;
+    bus = kit_open(&options);
+    kit_register(bus, "m", on_note, NULL);
+    return bus;
 }
 
 static void poll_until(struct smew_bus *bus, const _Atomic uint64_t *begun, uint64_t count)
@@ -210,12 +217,12 @@ static bool are_answered(void *argument)
 }
 
 /* Everybody has sent once, and stays: this is when the node gives most. */
-static struct smew_bus_stats hear_all(struct smew_bus *bus, pid_t *children)
+static struct smew_bus_stats hear_all(struct smew_bus *bus)
 {
     struct smew_bus_stats stats;
     struct holdings holdings;
 
-    start_all(children);
+    assert_int_equal(sem_post(&board->begin), 0);
     poll_until(bus, &board->begun, (uint64_t)processes * THREADS);
     poll_until(bus, NULL, (uint64_t)processes * THREADS);
     assert_true(support_wait_until(are_answered, bus, LONG_MS));
@@ -250,9 +257,9 @@ static void hear_the_rest(struct smew_bus *bus, const pid_t *children)
 
 static void each_thread_gets_a_lane(void **state)
 {
-    struct smew_bus *bus = open_claimed(0);
     pid_t children[PROCESSES_MOST] = {0};
-    struct smew_bus_stats stats = hear_all(bus, children);
+    struct smew_bus *bus = open_claimed(0, children);
+    struct smew_bus_stats stats = hear_all(bus);
 
     (void)state;
     assert_int_equal(stats.connections, processes);
@@ -265,9 +272,9 @@ static void each_thread_gets_a_lane(void **state)
 static void a_quota_of_memory_is_kept(void **state)
 {
     uint64_t quota = (uint64_t)processes * CONNECTION_BYTES + QUOTA_LANES_BYTES;
-    struct smew_bus *bus = open_claimed(quota);
     pid_t children[PROCESSES_MOST] = {0};
-    struct smew_bus_stats stats = hear_all(bus, children);
+    struct smew_bus *bus = open_claimed(quota, children);
+    struct smew_bus_stats stats = hear_all(bus);
 
     (void)state;
     /* Most, if those connections come last that have no lane. */
@@ -287,16 +294,16 @@ static bool are_short(void *argument)
 /* Whoever finds no descriptor waits until others have gone; which they do when it was seen. */
 static void few_descriptors_are_enough(void **state)
 {
-    struct smew_bus *bus = open_claimed(0);
     pid_t children[PROCESSES_MOST] = {0};
+    struct smew_bus *bus = open_claimed(0, children);
     struct rlimit before, few;
 
     (void)state;
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-    start_all(children); /* they inherit none of it */
     few = before;
     few.rlim_cur = support_count_fds() + FDS_SPARE;
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    assert_int_equal(sem_post(&board->begin), 0);
     assert_true(support_wait_until(are_short, bus, LONG_MS));
     assert_int_equal(sem_post(&board->gate), 0);
     hear_the_rest(bus, children);
