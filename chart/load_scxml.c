@@ -25,13 +25,6 @@ enum { COPIES_MAX = 1000000 }; /* transitions in rows: descriptors may repeat ea
 
 static const char blanks[] = " \t\r\n";
 
-bool smew__refuse_script(struct smew__loader *loader, const struct smew__element *element)
-{
-    return smew__refuse(loader, SMEW_UNSUPPORTED, smew__place(element),
-                        "<%.40s> needs a script engine, which this build does not have",
-                        element->name);
-}
-
 /* ---- states -------------------------------------------------------------------------- */
 
 /* Pass 2 finds a state's element here, by the state's number. */
@@ -149,8 +142,11 @@ static bool load_children(struct scxml *scxml, const struct smew__element *eleme
     struct smew__loader *loader = scxml->loader;
     const struct smew__element *transition;
     const char *initial = initial_of(element, &transition);
-    uint8_t kind;
+    uint8_t kind = smew__loader_state(loader, number)->kind;
 
+    if (initial && kind != SMEW__COMPOUND && kind != SMEW__PARALLEL)
+        return smew__refuse(loader, SMEW_SYNTAX, smew__place(element),
+                            "what has no states has no initial one: \"%.100s\"", initial);
     if (initial && !is_plain(element, initial)) {
         struct smew__state pseudo = {.kind = SMEW__HISTORY, .pseudo = true, .parent = number};
 

@@ -14,6 +14,13 @@
 #include "base/alloc.h"
 #include "chart/load_scxml.h"
 
+bool smew__refuse_script(struct smew__loader *loader, const struct smew__element *element)
+{
+    return smew__refuse(loader, SMEW_UNSUPPORTED, smew__place(element),
+                        "<%.40s> needs a script engine, which this build does not have",
+                        element->name);
+}
+
 static bool load_content(struct smew__loader *loader, const struct smew__element *element);
 
 static uint32_t action_count(struct smew__loader *loader)
