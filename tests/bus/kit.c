@@ -320,6 +320,14 @@ struct smew_send_options kit_level(enum smew_level level)
     return options;
 }
 
+void kit_hold(struct smew_bus *bus, const struct smew_message *message, void *user)
+{
+    struct smew_message ***next = user;
+
+    (void)bus;
+    *(*next)++ = smew_message_hold(message);
+}
+
 struct warming {
     struct smew_bus *sender;
     struct smew_bus *host;

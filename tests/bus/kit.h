@@ -76,6 +76,8 @@ void kit_note_reply(struct smew_bus *bus, enum smew_status status, const struct 
                     void *user);
 /* Answers each request with its own payload; no record. */
 void kit_echo(struct smew_bus *bus, const struct smew_message *message, void *user);
+/* Holds each message; user is where the next pointer to one goes, and is moved on. */
+void kit_hold(struct smew_bus *bus, const struct smew_message *message, void *user);
 /* Does nothing. */
 void kit_ignore(struct smew_bus *bus, const struct smew_message *message, void *user);
 

@@ -472,14 +472,6 @@ static void a_payload_is_read_in_place(void **state)
     kit_close(host);
 }
 
-static void hold_all(struct smew_bus *bus, const struct smew_message *message, void *user)
-{
-    struct smew_message ***next = user;
-
-    (void)bus;
-    *(*next)++ = smew_message_hold(message);
-}
-
 /* What is held stays as it was, whatever is sent meanwhile, also when its sender has gone. */
 static void what_is_held_in_place_stays(void **state)
 {
@@ -496,7 +488,7 @@ static void what_is_held_in_place_stays(void **state)
     host = kit_open(&options);
     kit_warm_up(sender, host);
     before = kit_stats(host).in_place;
-    kit_register(host, "m", hold_all, &next);
+    kit_register(host, "m", kit_hold, &next);
     for (uint64_t number = 0; number < 5; number++)
         assert_int_equal(send_sized(sender, "m", number, 2000, NULL), SMEW_OK);
     while (next < held + 5)

@@ -242,14 +242,6 @@ static void a_large_loan(void **state)
     kit_close(host);
 }
 
-static void hold_all(struct smew_bus *bus, const struct smew_message *message, void *user)
-{
-    struct smew_message ***next = user;
-
-    (void)bus;
-    *(*next)++ = smew_message_hold(message);
-}
-
 /* What is held stays as it was, whatever is sent meanwhile, also when its sender has gone. */
 static void what_is_held_in_the_pool_stays(void **state)
 {
@@ -273,7 +265,7 @@ static void what_is_held_in_the_pool_stays(void **state)
     warm_up(sender, host, &log, &number);
     before = kit_stats(host).in_place;
     assert_int_equal(smew_bus_unregister(host, "m"), SMEW_OK);
-    kit_register(host, "m", hold_all, &next);
+    kit_register(host, "m", kit_hold, &next);
     for (number = 0; number < 2; number++)
         assert_int_equal(send_filled(sender, number, LARGE, &options), SMEW_OK);
     while (next < held + 2)
@@ -351,7 +343,7 @@ static int host_and_hold(void *argument)
 
     (void)argument;
     if (smew_bus_open(kit_test_url(), NULL, &bus, NULL) != SMEW_OK ||
-        smew_bus_register(bus, "m", hold_all, &next, NULL, NULL) != SMEW_OK)
+        smew_bus_register(bus, "m", kit_hold, &next, NULL, NULL) != SMEW_OK)
         return 1;
     while (next < held + POOLED_MOST - 1)
         (void)!smew_bus_poll(bus, 100, 0);

@@ -92,6 +92,7 @@ static void test_arguments(void **state)
     event = (struct smew_event){.type = "E", .payload = NULL, .payload_size = 1};
     assert_int_equal(smew_machine_send(machine, &event, 0, NULL), SMEW_INVALID);
     assert_int_equal(smew_machine_set_number(machine, "n", 1), SMEW_INVALID); /* not in an action */
+    assert_int_equal(smew_machine_set_json(machine, "n", "1"), SMEW_INVALID);
     assert_int_equal(smew_machine_raise(machine, "E"), SMEW_INVALID);
     smew_machine_destroy(machine);
     smew_chart_unref(chart);
@@ -133,6 +134,10 @@ static void use_everything(const struct smew_call *call)
     assert_int_equal(smew_machine_set_string(machine, "s", NULL), SMEW_INVALID);
     assert_int_equal(smew_machine_set_bool(machine, "b", true), SMEW_OK);
     assert_int_equal(smew_machine_set_bool(machine, "new", false), SMEW_OK);
+    assert_int_equal(smew_machine_set_json(machine, "j", "{\"a\":[1,null]}"), SMEW_OK);
+    assert_int_equal(smew_machine_set_json(machine, "j", "{\"a\":"), SMEW_SYNTAX);
+    assert_int_equal(smew_machine_set_json(machine, "j", NULL), SMEW_INVALID);
+    assert_int_equal(smew_machine_set_json(machine, NULL, "1"), SMEW_INVALID);
     assert_int_equal(smew_machine_raise(machine, ""), SMEW_INVALID);
     assert_int_equal(smew_machine_raise(machine, "*"), SMEW_INVALID);
     if (strcmp(call->event->type, "GO") == 0)
@@ -159,7 +164,8 @@ static void test_actions_may(void **state)
     assert_int_equal(smew_machine_send(machine, &event, 0, NULL), SMEW_OK);
     assert_int_equal(calls, 2);
     (void)smew_value_json(smew_machine_context(machine), json, sizeof json);
-    assert_string_equal(json, "{\"n\":1.5,\"s\":\"text\",\"b\":true,\"new\":false}");
+    assert_string_equal(
+        json, "{\"n\":1.5,\"s\":\"text\",\"b\":true,\"new\":false,\"j\":{\"a\":[1,null]}}");
     smew_machine_destroy(machine);
 
     /* Another machine of the same chart starts from the chart's own context. */

@@ -24,7 +24,8 @@ PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name smew.pc)")
 export PKG_CONFIG_PATH
 "$here/readme.sh" "$root/README.md" c >"$work/consumer/readme.c"
 cp "$work/consumer/readme.c" "$work/consumer/readme.cpp"
-cp "$here/consumer/CMakeLists.txt" "$here/consumer/chart.c" "$work/consumer"
+cp "$here/consumer/CMakeLists.txt" "$here/consumer/chart.c" "$here/consumer/options.cpp" \
+    "$work/consumer"
 
 cflags="$flags -Wall -Wextra -Wpedantic -Werror $(pkg-config --cflags smew)"
 libs=$(pkg-config --libs smew)
@@ -37,6 +38,8 @@ libs=$(pkg-config --libs smew)
 run cmake -S "$work/consumer" -B "$work/build" -G Ninja -DCMAKE_PREFIX_PATH="$prefix" \
     -DCMAKE_C_FLAGS="$flags" -DCMAKE_CXX_FLAGS="$flags"
 run cmake --build "$work/build"
+
+SMEW_RUNTIME_DIR=$work/run "$work/build/options"
 
 ldd "$work/build/readme_c" | grep -q libuv
 if ldd "$work/build/chart" | grep -E 'libuv|protobuf'; then

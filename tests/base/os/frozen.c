@@ -138,7 +138,7 @@ static void test_huge_pages_are_refused(void **state)
         skip(); /* this kernel has none */
     if (ftruncate(fd, (off_t)size) != 0 || fcntl(fd, F_ADD_SEALS, seals) != 0) {
         smew__fd_close(&fd);
-        skip();
+        skip(); /* it has them, and no page of that size is free */
     }
     refuse_map(fd, size, SMEW_PERMISSION);
 }

@@ -175,7 +175,7 @@ static void test_unreadable_is_not_dead(void **state)
 
     (void)state;
     if (geteuid() != 0)
-        skip();
+        skip(); /* only root becomes somebody else */
     assert_int_equal(smew__process_self(&self), SMEW_OK);
     assert_int_equal(support_reap(support_fork(look_as_somebody_else, &self), 10000), 0);
 }
