@@ -98,7 +98,7 @@ static struct driver_program start(const char *typed)
 
     snprintf(line.text, sizeof(line.text), "%s", typed);
     split(&line);
-    program.pid = support_fork(exec_line, &line);
+    program.pid = support_fork_bare(exec_line, &line);
     return program;
 }
 

@@ -437,7 +437,7 @@ static void test_a_forked_child_is_refused(void **state)
 
     (void)state;
     kit_host(&node, "light", kit_light, NULL);
-    assert_int_equal(support_reap(support_fork(use_in_child, &shared), KIT_WAIT_MS), 0);
+    assert_int_equal(support_reap(support_fork_bare(use_in_child, &shared), KIT_WAIT_MS), 0);
     assert_int_equal(kit_process(node.bus, "light", "GO"), SMEW_OK);
     smew_chart_unref(shared.chart);
     kit_node_close(&node);

@@ -14,6 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/support/nursery.h"
+
 enum { KILL_MS = 10000 };
 
 struct ended {
@@ -28,7 +30,13 @@ static bool has_ended(void *argument)
     return waitpid(child->pid, &child->status, WNOHANG) == child->pid;
 }
 
-pid_t support_fork(int (*run)(void *argument), void *argument)
+void support_end_child(int code)
+{
+    (void)fflush(NULL);
+    _exit(code);
+}
+
+pid_t support_fork_bare(int (*run)(void *argument), void *argument)
 {
     pid_t parent = getpid();
     pid_t pid;
@@ -36,18 +44,25 @@ pid_t support_fork(int (*run)(void *argument), void *argument)
     (void)fflush(NULL); /* or both would write what is buffered */
     pid = fork();
     if (pid == 0) {
-        int code;
-
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent)
             _exit(255); /* the parent died before it could be watched */
-        code = run(argument);
-        (void)fflush(NULL);
-        _exit(code);
+        support_end_child(run(argument));
     }
     if (pid < 0)
         fail_msg("cannot fork: %s", strerror(errno));
     return pid;
+}
+
+pid_t support_fork(int (*run)(void *argument), void *argument)
+{
+    if (support_nursery_is_open())
+        return support_nursery_fork(run, argument);
+#ifdef __SANITIZE_ADDRESS__
+    if (support_count_threads() > 1)
+        fail_msg("a process with threads forks: open the nursery first");
+#endif
+    return support_fork_bare(run, argument);
 }
 
 int support_reap(pid_t pid, unsigned timeout_ms)

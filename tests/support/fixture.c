@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "tests/support/nursery.h"
 
 unsigned support_settle_ms = 10000;
 
@@ -144,10 +145,13 @@ int support_setup(void **state)
 
 int support_teardown(void **state)
 {
-    bool settled = support_wait_until(has_settled, NULL, support_settle_ms);
-    struct counts now = count_all();
+    struct counts now;
+    bool settled;
 
     (void)state;
+    support_nursery_close();
+    settled = support_wait_until(has_settled, NULL, support_settle_ms);
+    now = count_all();
     if (now.fds > before.fds) {
         fprintf(stderr, "leaked %u fds:\n", now.fds - before.fds);
         print_fds();

@@ -120,6 +120,12 @@ static int raise_signal(void *argument)
     return raise(*(int *)argument);
 }
 
+static int count_threads(void *argument)
+{
+    (void)argument;
+    return (int)support_count_threads();
+}
+
 static int wait_long(void *argument)
 {
     (void)argument;
@@ -139,6 +145,26 @@ static void test_children(void **state)
     support_kill(pid);
     assert_int_equal(kill(pid, 0), -1);
     assert_int_equal(errno, ESRCH);
+}
+
+/* They are the test's own, and copies of it as it was when it had one thread. */
+static void test_children_of_the_nursery(void **state)
+{
+    struct smew__thread thread = {0};
+    int fd = -1;
+    pid_t pid;
+
+    (void)state;
+    support_nursery_open();
+    assert_int_equal(smew__eventfd_open(&fd), SMEW_OK);
+    assert_int_equal(smew__thread_start(&thread, "waits", wait_for_fd, &fd), SMEW_OK);
+    assert_int_equal(support_reap(support_fork(count_threads, NULL), 10000), 1);
+    pid = support_fork(wait_long, NULL);
+    support_kill(pid);
+    assert_int_equal(kill(pid, 0), -1);
+    smew__eventfd_signal(fd);
+    smew__thread_join(&thread);
+    smew__fd_close(&fd);
 }
 
 static void test_random_repeats(void **state)
@@ -284,6 +310,7 @@ int main(void)
         SUPPORT_TEST(test_threads_are_counted),
         SUPPORT_TEST(test_wait_until),
         SUPPORT_TEST(test_children),
+        SUPPORT_TEST(test_children_of_the_nursery),
         SUPPORT_TEST(test_random_repeats),
         SUPPORT_TEST(test_walks_visit_every_step),
         SUPPORT_TEST(test_walks_wait_for_other_threads),

@@ -56,6 +56,16 @@ bool support_wait_until(bool (*condition)(void *argument), void *argument, unsig
  * teardown.  It is killed when the test dies.  Fails the test when it cannot be made.
  */
 pid_t support_fork(int (*run)(void *argument), void *argument);
+/*
+ * Of a process with threads a child inherits every lock as it is, and whatever another thread held
+ * stays locked: AddressSanitizer's heap is such a thing, so in its builds support_fork() refuses
+ * there.  A test that forks beside threads opens the nursery before it has any: from then on its
+ * children are copies of the test as it was then, and what the argument points to has to be memory
+ * that both share.  The teardown closes it.
+ */
+void support_nursery_open(void);
+/* Forks beside threads none the less, for a child that allocates nothing. */
+pid_t support_fork_bare(int (*run)(void *argument), void *argument);
 /* SIGKILL and reap. */
 void support_kill(pid_t pid);
 /*

@@ -28,8 +28,11 @@ enum {
 
 static unsigned lives = 20;
 
-/* What a life told before it ended. */
+/* The present life, and what it told before it ended. */
+struct way;
 struct board {
+    const struct way *way;
+    uint64_t messages;
     _Atomic uint64_t accepted;
     _Atomic uint64_t longest_ns; /* of its sends */
 };
@@ -165,23 +168,18 @@ struct way {
     uint32_t lane_room; /* that the receiver gives; 0: the default */
 };
 
-struct life {
-    const struct way *way;
-    uint64_t messages;
-};
-
 /* Dies with its last message's acceptance. */
-static int live(void *argument)
+static int live(void *unused)
 {
-    const struct life *life = argument;
     uint64_t number = 0;
     struct smew_bus *bus;
 
+    (void)unused;
     if (smew_bus_open(kit_test_url(), NULL, &bus, NULL))
         return 1;
-    while (number < life->messages) {
+    while (number < board->messages) {
         const uint64_t begun_ns = smew_now_ns();
-        const enum smew_status status = life->way->send(bus, number + 1);
+        const enum smew_status status = board->way->send(bus, number + 1);
         const uint64_t took_ns = smew_now_ns() - begun_ns;
 
         if (took_ns > board->longest_ns)
@@ -224,15 +222,16 @@ struct toll {
 static void try_life(struct smew_bus *bus, const struct way *way, struct support_random *random,
                      struct toll *toll)
 {
-    struct life life = {way, 1 + support_random_below(random, MESSAGES_MOST)};
     uint64_t lost;
     pid_t child;
 
+    board->way = way;
+    board->messages = 1 + support_random_below(random, MESSAGES_MOST);
     board->accepted = 0;
     board->longest_ns = 0;
     arrived = 0;
-    child = support_fork(live, &life);
-    while (board->accepted < life.messages)
+    child = support_fork(live, NULL);
+    while (board->accepted < board->messages)
         (void)!smew_bus_poll(bus, 1, support_random_below(random, 4) + 1);
     assert_int_equal(support_reap(child, KIT_WAIT_MS), -SIGKILL);
     poll_to_the_end(bus, way);
@@ -245,7 +244,7 @@ static void try_life(struct smew_bus *bus, const struct way *way, struct support
     }
     if (lost && way->survives)
         print_message("%" PRIu64 " of %" PRIu64 " lost, longest send %.1f ms\n", lost,
-                      life.messages, (double)board->longest_ns / 1e6);
+                      board->messages, (double)board->longest_ns / 1e6);
 }
 
 static void try_way(const struct way *way)
@@ -287,6 +286,7 @@ static void every_way_keeps_its_promise(void **state)
     };
 
     (void)state;
+    support_nursery_open();
     for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
         try_way(&ways[i]);
 }

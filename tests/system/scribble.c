@@ -314,16 +314,19 @@ static bool has_hurt(struct smew_bus *bus)
 
 static void others_lose_nothing(void **state)
 {
-    pid_t sender = support_fork(send_notes, NULL); /* while there is one thread */
-    struct smew_bus *bus = kit_open(NULL);
+    struct smew_bus *bus;
     struct kit_poller poller;
+    pid_t sender;
     uint64_t nothing = 0;
     struct smew_bus_stats stats;
     double good, bad;
     unsigned lives;
 
     (void)state;
+    support_nursery_open();
+    bus = kit_open(NULL);
     kit_register(bus, "m", on_message, NULL);
+    sender = support_fork(send_notes, NULL);
     kit_poller_start(&poller, bus);
     assert_true(support_wait_until(has_handled, &nothing, KIT_WAIT_MS));
     good = run_beside(be_busy, &lives);

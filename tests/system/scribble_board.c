@@ -43,7 +43,6 @@ enum {
 };
 
 static unsigned hostile_ms = 3000;
-static struct support_random seed;
 static double rate_calm, rate_spared; /* numbers a second, summed over the rounds */
 
 /* What is known of a number. */
@@ -55,6 +54,7 @@ static const char *const kinds[KINDS] = {"send",        "close", "list nodes", "
                                          "come and go", "ask",   "publish",    "claim"};
 
 struct shared {
+    struct support_random seed; /* of the next hostile one */
     atomic_bool stop;
     atomic_bool merciless; /* the second half */
     _Atomic uint64_t accepted;
@@ -309,7 +309,7 @@ static int be_hostile(void *unused)
         return 1;
     (void)snprintf(path, sizeof(path), "%s/shm%s", support_runtime_dir(),
                    strrchr(support_runtime_dir(), '/'));
-    scribble_on(path, &shared->merciless, &shared->scribbles, seed);
+    scribble_on(path, &shared->merciless, &shared->scribbles, shared->seed);
     return 2;
 }
 
@@ -428,7 +428,7 @@ static void scribble_for_a_round(void)
     assert_int_equal(waitpid(hostile, NULL, WNOHANG), 0); /* its node does not fall either */
     support_kill(hostile);
     assert_true(support_wait_until(can_join, NULL, KIT_WAIT_MS));
-    seed.state = support_random_next(&seed);
+    shared->seed.state = support_random_next(&shared->seed);
 }
 
 static void begin_round(void)
@@ -469,7 +469,8 @@ static void run_round(unsigned round)
 static void a_damaged_directory_costs_lookups_only(void **state)
 {
     (void)state;
-    seed = support_random_seeded();
+    support_nursery_open();
+    shared->seed = support_random_seeded();
     for (unsigned round = 1; round <= (hostile_ms + ROUND_MS - 1) / ROUND_MS; round++)
         run_round(round);
     judge_next_start();
