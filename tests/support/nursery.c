@@ -120,7 +120,7 @@ bool support_nursery_is_open(void)
 pid_t support_nursery_fork(int (*run)(void *argument), void *argument)
 {
     struct order order = {run, argument};
-    pid_t pid;
+    pid_t pid = 0;
 
     if (send(orders, &order, sizeof(order), MSG_NOSIGNAL) < 0 ||
         recv(orders, &pid, sizeof(pid), 0) != (ssize_t)sizeof(pid))
