@@ -84,7 +84,7 @@ void support_nursery_open(void)
 {
     pid_t test = getpid();
     struct timeval patience = {.tv_sec = ADOPT_MS / 1000};
-    int ends[2];
+    int ends[2] = {-1, -1};
 
     if (prctl(PR_SET_CHILD_SUBREAPER, 1) ||
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) ||
