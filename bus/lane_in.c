@@ -98,9 +98,10 @@ void smew__lane_in_complete(struct smew__lane_in *lane, uint64_t number, struct 
         release_pooled(lane, number);
         smew__lane_reader_complete(&lane->reader, number, status);
         publish(lane);
-    } else if (entry->position && lane->sender->inbound) {
-        smew__inbound_answer(lane->sender->inbound, entry->position, target, status);
     }
+    /* It came again on the channel: its sender had given the lane up, whether or not we have. */
+    if (entry->position && lane->sender->inbound)
+        smew__inbound_answer(lane->sender->inbound, entry->position, target, status);
     if (!lane->inbound && lane->in_flight == 0)
         smew__lane_in_release(lane);
 }
@@ -407,18 +408,38 @@ void smew__lanes_retire(struct smew__inbound *inbound)
     }
 }
 
+void smew__lanes_in_forget_channel(struct smew__sender *sender)
+{
+    SMEW_LIST_EACH (link, &sender->lanes) {
+        struct smew__lane_in *lane = SMEW_CONTAINER(link, struct smew__lane_in, link);
+
+        for (uint64_t i = 0; lane->in_flight > 0 && i < lane->window; i++)
+            lane->entries[i].position = 0;
+    }
+}
+
+static bool is_over(const struct smew__lane_in *lane)
+{
+    return lane->read_out && lane->in_flight == 0;
+}
+
 void smew__lanes_in_sweep(struct smew__sender *sender)
 {
-    unsigned retired = 0;
+    unsigned over = 0;
 
+    SMEW_LIST_EACH (link, &sender->lanes)
+        over += is_over(SMEW_CONTAINER(link, struct smew__lane_in, link));
     SMEW_LIST_EACH_SAFE (link, &sender->lanes) {
         struct smew__lane_in *lane = SMEW_CONTAINER(link, struct smew__lane_in, link);
 
-        if (!lane->read_out || lane->in_flight > 0)
+        if (!is_over(lane))
             continue;
         smew__lane_in_release(lane);
-        if (++retired > RETIRED_MOST || smew_now_ns() - lane->over_ns > KNOWN_MS * SMEW_NS_PER_MS)
+        /* The oldest come first. */
+        if (over > RETIRED_MOST || smew_now_ns() - lane->over_ns > KNOWN_MS * SMEW_NS_PER_MS) {
             smew__lane_in_free(lane);
+            over--;
+        }
     }
 }
 
