@@ -24,6 +24,7 @@
 #include "bus/inbound.h"
 #include "bus/intake.h"
 #include "bus/lane_out.h"
+#include "bus/lane_turn.h"
 #include "bus/options.h"
 #include "bus/outbox.h"
 #include "bus/peer.h"
@@ -245,6 +246,7 @@ static void give_up(struct smew_bus *bus)
         smew__directory_close(bus->directory);
     smew__fd_close(&bus->wake_fd);
     smew__condition_fini(&bus->changed);
+    smew__lane_turns_fini(&bus->turns);
     smew__mutex_fini(&bus->lock);
     smew__free(bus->node_name);
     smew__free(bus);
@@ -286,6 +288,8 @@ enum smew_status smew_bus_open(const char *url, const struct smew_bus_options *o
     bus->opened_ns = smew_now_ns();
     init_lists(bus);
     status = smew__mutex_init(&bus->lock);
+    if (!status)
+        status = smew__lane_turns_init(&bus->turns);
     if (!status)
         status = smew__condition_init(&bus->changed);
     if (status) {

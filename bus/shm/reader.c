@@ -238,6 +238,11 @@ enum smew_status smew__lane_reader_next(struct smew__lane_reader *reader,
     return lose(reader, 1, reader->next_position + smew__record_size(&header));
 }
 
+bool smew__lane_reader_peek(const struct smew__lane_reader *reader)
+{
+    return is_committed(reader, next_commit(reader));
+}
+
 bool smew__lane_reader_ready(const struct smew__lane_reader *reader)
 {
     struct head head;
