@@ -185,10 +185,10 @@ static enum smew_status set_options(struct smew_bus *bus, const struct smew_bus_
 
 static void init_lists(struct smew_bus *bus)
 {
-    struct smew__list *lists[] = {&bus->siblings,  &bus->limbo,     &bus->outbox,
-                                  &bus->settled,   &bus->inbounds,  &bus->deliveries,
-                                  &bus->due,       &bus->peers_due, &bus->inbounds_due,
-                                  &bus->producers, &bus->lanes_lost};
+    struct smew__list *lists[] = {&bus->siblings,  &bus->limbo,      &bus->outbox,
+                                  &bus->settled,   &bus->inbounds,   &bus->deliveries,
+                                  &bus->due,       &bus->peers_due,  &bus->inbounds_due,
+                                  &bus->producers, &bus->lanes_lost, &bus->turns.untold};
 
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
         smew__list_init(lists[i]);

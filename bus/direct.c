@@ -76,6 +76,8 @@ static void drop_idle(struct smew__producer *producer)
         if (!is_idle(trail))
             continue;
         (void)smew__table_remove(&producer->trails, trail->target, trail->size);
+        if (producer->latest == trail)
+            producer->latest = NULL;
         trail->route->users--;
         smew__free(trail);
     }
@@ -134,16 +136,22 @@ void smew__direct_leave(struct smew_bus *bus, const char *target, struct smew__b
 
 /* ---- writing ------------------------------------------------------------------------- */
 
-/* The lane's state, and that of the directory, still allow it. */
-static bool is_ready(const struct attempt *attempt, const struct smew__trail *trail)
+bool smew__direct_is_ready(const struct smew_bus *bus, const struct smew__trail *trail)
 {
-    return trail && trail->lane && !trail->detour && trail->lane->state == SMEW__LANE_GRANTED &&
+    return trail->lane && !trail->detour && trail->lane->state == SMEW__LANE_GRANTED &&
            !trail->lane->failed && !trail->lane->ended &&
-           trail->epoch == smew__directory_epoch(attempt->bus->directory);
+           trail->epoch == smew__directory_epoch(bus->directory);
 }
 
-static void note_sent(struct smew__producer *producer, struct smew__trail *trail, size_t bytes,
-                      uint64_t number)
+/* Only its thread writes it. */
+static void add(atomic_uint_fast64_t *counter, uint64_t more)
+{
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + more,
+                          memory_order_relaxed);
+}
+
+void smew__direct_sent(struct smew__producer *producer, struct smew__trail *trail, size_t bytes,
+                       uint64_t number)
 {
     struct smew__lane_out *lane = trail->lane;
 
@@ -152,8 +160,8 @@ static void note_sent(struct smew__producer *producer, struct smew__trail *trail
     trail->last = number;
     trail->alone = false;
     atomic_store_explicit(&lane->committed, number + 1, memory_order_release);
-    atomic_fetch_add_explicit(&producer->sent, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&producer->bytes, bytes, memory_order_relaxed);
+    add(&producer->sent, 1);
+    add(&producer->bytes, bytes);
     if (smew__lane_writer_must_ring(&lane->writer))
         smew__channel_ring(lane->channel);
     if (!smew__lane_writer_is_read(&lane->writer))
@@ -285,7 +293,7 @@ static enum outcome write_record(struct attempt *attempt, struct smew__trail *tr
     switch (attempt->status) {
     case SMEW_OK:
         if (!attempt->loan)
-            note_sent(attempt->producer, trail, envelope.payload_size, number);
+            smew__direct_sent(attempt->producer, trail, envelope.payload_size, number);
         return DONE;
     case SMEW_TOO_BIG:
         return want_pool(attempt, trail);
@@ -435,6 +443,21 @@ static enum outcome prepare(struct attempt *attempt)
 
 /* ---- waiting for room ---------------------------------------------------------------- */
 
+/* Looks for as long as that pays: true when the receiver has made room. */
+static bool look_for_room(const struct attempt *attempt, struct smew__lane_out *lane)
+{
+    struct smew__spin *spin = &attempt->producer->spin;
+
+    while (smew__spin_goes_on(spin, smew_now_ns())) {
+        if (smew__lane_writer_turn(&lane->writer) != attempt->turn) {
+            smew__spin_paid(spin);
+            return true;
+        }
+        smew__spin_pause();
+    }
+    return false;
+}
+
 /* The lane is full.  With the producer's lock held, which is given back meanwhile. */
 static enum outcome wait_for_room(struct attempt *attempt, struct smew__lane_out *lane)
 {
@@ -452,7 +475,8 @@ static enum outcome wait_for_room(struct attempt *attempt, struct smew__lane_out
     smew__lane_writer_refresh(&lane->writer);
     lane->sleeping = true; /* keeps its memory */
     smew__mutex_unlock(&producer->lock);
-    (void)smew__lane_writer_wait(&lane->writer, attempt->turn, until_ns);
+    if (!look_for_room(attempt, lane))
+        (void)smew__lane_writer_wait(&lane->writer, attempt->turn, until_ns);
     smew__mutex_lock(&producer->lock);
     lane->sleeping = false;
     if (lane->state == SMEW__LANE_GRANTED)
@@ -489,7 +513,7 @@ static enum outcome try_lane(struct attempt *attempt)
 
     smew__mutex_lock(&producer->lock);
     trail = find_trail(producer, attempt->envelope->target);
-    ready = is_ready(attempt, trail);
+    ready = trail && smew__direct_is_ready(attempt->bus, trail);
     if (ready) {
         outcome = write_record(attempt, trail);
         if (outcome == DONE && attempt->status == SMEW_FULL)
@@ -562,8 +586,8 @@ bool smew__direct_return(struct smew__direct_loan *loan, struct smew__envelope *
     trail = envelope ? find_trail(producer, envelope->target) : NULL;
     if (envelope && still_leads(loan, trail)) {
         envelope->flags = loan->alone ? SMEW__ENVELOPE_ALONE : 0;
-        note_sent(producer, trail, envelope->payload_size,
-                  finish(producer, lane, envelope, &loan->draft));
+        smew__direct_sent(producer, trail, envelope->payload_size,
+                          finish(producer, lane, envelope, &loan->draft));
         sent = true;
     } else if (trail) {
         trail->detour = true;

@@ -24,8 +24,9 @@
 #include "diagnostics/log.h"
 
 enum {
-    TURN = 64,           /* records of a lane before another one's turn */
-    BUDGET = 1024,       /* records before other channels' turn */
+    TURN = 64,     /* records of a lane before another one's turn */
+    BUDGET = 1024, /* records before other channels' turn */
+    TELL_SHARE = 8,
     SMALL = 4096,        /* bytes of a body that are checked and copied with the lock held */
     KNOWN_MS = 60000,    /* how long the ids of a lane that is over are known */
     RETIRED_MOST = 1024, /* of one sender; an honest one's are few */
@@ -36,8 +37,33 @@ enum {
 /* Its channel hears of it if its thread wants to, or if it is something special. */
 static void publish(struct smew__lane_in *lane)
 {
+    smew__list_remove(&lane->untold);
+    lane->told_position = lane->reader.next_position;
     if (smew__lane_reader_publish(&lane->reader) && lane->inbound)
         smew__channel_ring(lane->inbound->channel);
+}
+
+/*
+ * While the poller has more to run, what was completed is told an eighth of the lane at a time: it
+ * costs a fence, and maybe a system call.  It tells the rest when nothing is due any more, and the
+ * guard does when a handler takes long.
+ */
+static void publish_soon(struct smew__lane_in *lane)
+{
+    const struct smew__lane_reader *reader = &lane->reader;
+
+    if (!lane->bus->turns.taken || smew__list_empty(&lane->bus->due) ||
+        reader->completed - reader->published >= lane->window / TELL_SHARE ||
+        reader->next_position - lane->told_position >= lane->memory.ring_bytes / TELL_SHARE)
+        publish(lane);
+    else if (smew__list_empty(&lane->untold))
+        smew__list_append(&lane->bus->turns.untold, &lane->untold);
+}
+
+void smew__lanes_tell(struct smew_bus *bus)
+{
+    while (!smew__list_empty(&bus->turns.untold))
+        publish(SMEW_CONTAINER(bus->turns.untold.next, struct smew__lane_in, untold));
 }
 
 static struct smew__entry *entry_of(struct smew__lane_in *lane, uint64_t number)
@@ -99,7 +125,7 @@ void smew__lane_in_complete(struct smew__lane_in *lane, uint64_t number, struct 
             give_up(lane);
         release_pooled(lane, number);
         smew__lane_reader_complete(&lane->reader, number, status);
-        publish(lane);
+        publish_soon(lane);
     } else if (entry->position && lane->sender->inbound) {
         smew__inbound_answer(lane->sender->inbound, entry->position, target, status);
     }
@@ -445,6 +471,7 @@ void smew__lanes_retire(struct smew__inbound *inbound)
         if (lane->memory.header)
             read_out(lane);
         smew__bus_lock(bus);
+        smew__list_remove(&lane->untold);
         if (lane->memory.header)
             smew__lane_reader_close(&lane->reader, SMEW__LANE_CLOSED);
         lane->inbound = NULL;

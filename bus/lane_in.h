@@ -47,6 +47,8 @@ struct smew__lane_in {
     struct smew__sender *sender;
     struct smew__inbound *inbound; /* NULL: retired */
     struct smew__list link;        /* in sender->lanes, in the order of being given */
+    struct smew__list untold;      /* in turns.untold: completed, and not published */
+    uint64_t told_position;        /* that was read when it was published last */
     uint32_t stream;
     uint64_t after; /* the stream of the lane before it, as long as that is read; 0: none */
     bool ended;     /* by its producer, and read_out */
@@ -103,6 +105,9 @@ void smew__lanes_retire(struct smew__inbound *inbound);
 /* The node's answer to a record.  With the lock held. */
 void smew__lane_in_complete(struct smew__lane_in *lane, uint64_t number, struct smew__text target,
                             enum smew_status status);
+
+/* Publishes what was left for later.  With the lock held. */
+void smew__lanes_tell(struct smew_bus *bus);
 
 /* The entry of an id that came over one of a sender's lanes, or NULL.  With the lock held. */
 struct smew__entry *smew__lane_in_find(struct smew__sender *sender, struct smew_message_id id);

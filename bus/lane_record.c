@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "serialization/record_plain.h"
 
 /* ---- names --------------------------------------------------------------------------- */
 
@@ -19,6 +20,14 @@ void smew__lane_names_fini(struct smew__lane_names *names)
     smew__free(names->by_number);
     smew__table_fini(&names->by_text);
     *names = (struct smew__lane_names){0};
+}
+
+const struct smew__lane_name *smew__lane_name_known(const struct smew__lane_names *names,
+                                                    const char *text, size_t size)
+{
+    const struct smew__lane_name *name = smew__table_get(&names->by_text, text, size);
+
+    return name && name->known ? name : NULL;
 }
 
 /* Room for this number; false when out of memory. */
@@ -252,6 +261,14 @@ void smew__lane_cancel(struct smew__lane_writer *writer, const struct smew__lane
 
 /* ---- reading ------------------------------------------------------------------------- */
 
+static bool name_of(const struct smew__lane_names *names, uint32_t number, struct smew__text *text)
+{
+    if (number >= names->room || !names->by_number[number])
+        return false;
+    *text = (struct smew__text){names->by_number[number]->text, names->by_number[number]->size};
+    return true;
+}
+
 static bool resolve(void *owner, enum smew__envelope_names which, uint32_t number,
                     struct smew__text *text)
 {
@@ -262,10 +279,7 @@ static bool resolve(void *owner, enum smew__envelope_names which, uint32_t numbe
         names = meaning->targets;
     else if (which != SMEW__ENVELOPE_EVENT)
         return false;
-    if (number >= names->room || !names->by_number[number])
-        return false;
-    *text = (struct smew__text){names->by_number[number]->text, names->by_number[number]->size};
-    return true;
+    return name_of(names, number, text);
 }
 
 /* The receiving side: the last definition of a number counts. */
@@ -289,6 +303,33 @@ static enum smew_status learn_name(struct smew__lane_names *names, uint32_t numb
     return SMEW_OK;
 }
 
+/* A plain record, whose names are known; false: it is another one, or damaged. */
+static bool take_plain(const struct smew__lane_meaning *meaning, uint64_t number,
+                       const struct smew__record_header *header, const uint8_t *body,
+                       struct smew__item *item)
+{
+    struct smew__record_plain plain;
+    struct smew__text target, event;
+
+    if (!smew__record_plain_read(header, body, &plain) ||
+        !name_of(meaning->targets, plain.target, &target) ||
+        !name_of(meaning->events, plain.event, &event))
+        return false;
+    *item = (struct smew__item){.type = SMEW__ITEM_ENVELOPE};
+    item->envelope = (struct smew__envelope){
+        .id = {meaning->node, meaning->stream, number},
+        .kind = SMEW_KIND_EVENT,
+        .content = plain.content,
+        .source = meaning->source,
+        .target = target,
+        .event = event,
+        .payload = plain.payload,
+        .payload_size = plain.payload_size,
+        .sent_ns = plain.sent_ns,
+    };
+    return true;
+}
+
 enum smew_status smew__lane_take(const struct smew__lane_meaning *meaning, uint64_t number,
                                  const struct smew__record_header *header, const uint8_t *body,
                                  bool learn, struct smew__item *item)
@@ -298,12 +339,14 @@ enum smew_status smew__lane_take(const struct smew__lane_meaning *meaning, uint6
         .resolve = resolve,
         .owner = (void *)(uintptr_t)meaning,
     };
-    struct smew__record_header plain = *header;
+    struct smew__record_header stated = *header;
     unsigned defines = 0;
     enum smew_status status;
 
-    plain.kind &= (uint8_t)~SMEW__RECORD_POOLED;
-    status = smew__record_read(&plain, body, &lane, &defines, item);
+    if (take_plain(meaning, number, header, body, item))
+        return SMEW_OK;
+    stated.kind &= (uint8_t)~SMEW__RECORD_POOLED;
+    status = smew__record_read(&stated, body, &lane, &defines, item);
 
     if (!status && learn && (defines & SMEW__ENVELOPE_TARGET))
         status = learn_name(meaning->targets, header->target, item->envelope.target);

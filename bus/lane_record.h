@@ -41,6 +41,10 @@ struct smew__lane_names {
 
 void smew__lane_names_fini(struct smew__lane_names *names); /* a zeroed one is fine */
 
+/* The sending side's: a name whose number the receiver knows, or NULL. */
+const struct smew__lane_name *smew__lane_name_known(const struct smew__lane_names *names,
+                                                    const char *text, size_t size);
+
 /* The lane as its records imply it: ids are node, stream and a record's own number. */
 struct smew__lane_meaning {
     uint64_t node;

@@ -14,7 +14,7 @@
 #include "bus/service.h"
 
 enum {
-    TURN = 64, /* records of a lane before another one's turn */
+    TURN = 7, /* records of a lane before another one's turn */
     BUSY = 64,
     BUSY_NS = 640000, /* a message each 10 us: about what waking somebody takes */
     GUARD_MS = 5,
@@ -49,6 +49,7 @@ static void on_guard(struct smew_bus *bus, struct smew__timer *timer)
     struct smew__lane_turns *turns = &bus->turns;
 
     if (!smew__mutex_try(&turns->reading)) {
+        smew__lanes_tell(bus);
         /* The poller is at it.  There is room for the timer: it has just left its place. */
         (void)smew__timer_set(bus, timer, smew__deadline_ns(GUARD_MS));
         return;
@@ -59,6 +60,7 @@ static void on_guard(struct smew_bus *bus, struct smew__timer *timer)
         turns->taken = false;
         smew__inbounds_look(bus);
     }
+    smew__lanes_tell(bus);
     smew__mutex_unlock(&turns->reading);
 }
 
@@ -156,7 +158,10 @@ bool smew__lanes_rest(struct smew_bus *bus)
     if (turns->taken) {
         SMEW_LIST_EACH (link, &bus->inbounds)
             more |= smew__lanes_arm(SMEW_CONTAINER(link, struct smew__inbound, link));
+        smew__bus_lock(bus);
         turns->taken = more;
+        smew__lanes_tell(bus);
+        smew__bus_unlock(bus);
     }
     smew__mutex_unlock(&turns->reading);
     return more;

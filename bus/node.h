@@ -64,10 +64,11 @@ struct smew__timer {
 /* Who reads the lanes of others in our memory: lane_turn.h. */
 struct smew__lane_turns {
     struct smew__mutex reading;
-    bool taken;          /* by the poller */
-    uint64_t looks;      /* of the poller */
-    uint64_t looks_seen; /* by the guard */
-    uint32_t recent;     /* looks and records since `recent_ns` */
+    bool taken;               /* by the poller; changes with the node's lock held, too */
+    struct smew__list untold; /* lanes with completions that are told later: lane_in.c */
+    uint64_t looks;           /* of the poller */
+    uint64_t looks_seen;      /* by the guard */
+    uint32_t recent;          /* looks and records since `recent_ns` */
     uint64_t recent_ns;
     struct smew__timer guard;
     atomic_bool wanted;   /* by a poller that found the service thread reading */

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/os/fd.h"
 #include "bus/handler.h"
+#include "bus/lane_in.h"
 #include "bus/lane_turn.h"
 #include "bus/outbox.h"
 
@@ -103,6 +104,7 @@ static struct smew__due *take(struct smew_bus *bus)
         /* Set again by who posts, under the same lock. */
         atomic_store_explicit(&bus->any_due, false, memory_order_relaxed);
         quieten(bus);
+        smew__lanes_tell(bus);
     }
     smew__bus_unlock(bus);
     return found;

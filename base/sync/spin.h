@@ -6,11 +6,11 @@
  * Waiting that looks again and again for a while before it sleeps, where that pays.
  *
  * A thread that sleeps is woken for microseconds, one that looks sees within nanoseconds; but where
- * another thread needs this processor, looking keeps it from doing what is waited for.  So the time
- * doubles with each wait that looking has ended, and halves with each that had to sleep after all,
- * down to nothing; from there it is tried anew once in SMEW__SPIN_TRY waits.  How many processors
- * there are is not asked: a pinned thread may wait for one that runs elsewhere.  (After the
- * adaptive mutex of glibc, and of Solaris before it.)
+ * another thread needs this processor, looking keeps it from doing what is waited for.  So a wait
+ * looks for up to SMEW__SPIN_MOST_NS, which halves with each wait that had to sleep after all, down
+ * to nothing, and is there again with one that had not.  Once in SMEW__SPIN_TRY waits it is tried
+ * anew.  How many processors there are is not asked: a pinned thread may wait for one that runs
+ * elsewhere.  (After the adaptive mutex of glibc, and of Solaris before it.)
  *
  * For one thread at a time; no lock, no memory.  Zeros are one that has to find out.
  */
@@ -19,10 +19,9 @@
 #include <stdint.h>
 
 enum {
-    SMEW__SPIN_FIRST_NS = 10000,
     SMEW__SPIN_MOST_NS = 50000, /* about what a sleep and a wake cost both sides */
-    SMEW__SPIN_LEAST_NS = 1000,
-    SMEW__SPIN_TRY = 32,
+    SMEW__SPIN_LEAST_NS = 6000,
+    SMEW__SPIN_TRY = 64,
 };
 
 struct smew__spin {
@@ -48,7 +47,7 @@ static inline bool smew__spin_goes_on(struct smew__spin *spin, uint64_t now_ns)
         if (++spin->waits < SMEW__SPIN_TRY)
             return false;
         spin->waits = 0;
-        spin->most_ns = SMEW__SPIN_LEAST_NS;
+        spin->most_ns = SMEW__SPIN_MOST_NS;
     }
     if (spin->until_ns == 0)
         spin->until_ns = now_ns + spin->most_ns;
@@ -67,7 +66,7 @@ static inline void smew__spin_paid(struct smew__spin *spin)
     if (spin->until_ns == 0)
         return;
     spin->until_ns = 0;
-    spin->most_ns = spin->most_ns < SMEW__SPIN_MOST_NS / 2 ? spin->most_ns * 2 : SMEW__SPIN_MOST_NS;
+    spin->most_ns = SMEW__SPIN_MOST_NS;
 }
 
 #endif
