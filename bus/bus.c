@@ -233,6 +233,7 @@ static void give_up(struct smew_bus *bus)
         cursor = 0;
     }
     smew__due_drop(bus);
+    smew__message_stock_fini(&bus->stock);
     smew__producers_free(bus);
     smew__topic_fini(bus);
     smew__serve_fini(bus);

@@ -197,7 +197,8 @@ static bool reads_in_place(const struct smew_bus *bus, uint64_t payload_size)
 struct arrival {
     struct smew__lane_record record;
     struct smew__item item;
-    struct smew_message *message; /* NULL: no memory */
+    const struct smew__envelope *envelope; /* the item's, or the message's own */
+    struct smew_message *message;          /* NULL: no memory */
     bool in_place;
 };
 
@@ -257,14 +258,24 @@ static enum smew_status make_pooled(struct smew__lane_in *lane, struct arrival *
     return status;
 }
 
-/* Checks the record, and makes a message of it.  CORRUPT: it is lost. */
-static enum smew_status make_message(struct smew__lane_in *lane, struct arrival *arrival)
+/*
+ * Checks the record, and makes a message of it.  CORRUPT: it is lost.  With the lock held if it is
+ * small.
+ */
+static enum smew_status make_message(struct smew__lane_in *lane, struct arrival *arrival,
+                                     bool small)
 {
     struct smew__lane_meaning meaning = meaning_of(lane);
     const struct smew__lane_record *record = &arrival->record;
     bool pooled = record->header.kind & SMEW__RECORD_POOLED;
-    enum smew_status status;
+    enum smew_status status = SMEW_NO_MACHINE;
 
+    if (small && !reads_in_place(lane->bus, record->header.payload_size))
+        status = smew__lane_take_plain(&meaning, record, &lane->bus->stock, &arrival->message);
+    if (!status)
+        arrival->envelope = &arrival->message->envelope;
+    if (status != SMEW_NO_MACHINE)
+        return status;
     arrival->in_place = !pooled && reads_in_place(lane->bus, record->header.payload_size);
     status = smew__lane_record_check(record, arrival->in_place ? NULL : lane->copy);
     if (!status)
@@ -281,7 +292,7 @@ static enum smew_status make_message(struct smew__lane_in *lane, struct arrival 
 /* With the lock held: a record is in flight until it is completed, here or later. */
 static void admit(struct smew__lane_in *lane, const struct arrival *arrival)
 {
-    const struct smew__envelope *envelope = &arrival->item.envelope;
+    const struct smew__envelope *envelope = arrival->envelope;
     uint64_t number = arrival->record.number;
     enum smew_status status = SMEW_NO_MACHINE;
 
@@ -300,8 +311,8 @@ static void admit(struct smew__lane_in *lane, const struct arrival *arrival)
         lane->bus->stats.in_place += arrival->in_place;
         return;
     }
-    smew__message_unref(arrival->message);
     smew__lane_in_complete(lane, number, envelope->target, status);
+    smew__message_unref(arrival->message);
 }
 
 /*
@@ -311,16 +322,21 @@ static void admit(struct smew__lane_in *lane, const struct arrival *arrival)
 static enum smew_status take(struct smew__lane_in *lane)
 {
     struct smew_bus *bus = lane->bus;
-    struct arrival arrival = {.message = NULL};
+    struct arrival arrival;
     enum smew_status status = next_record(lane, &arrival.record);
-    bool small = arrival.record.body_size <= SMALL;
+    bool small;
 
     if (status)
         return status == SMEW_CORRUPT ? SMEW_OK : status;
-    small = small && !(arrival.record.header.kind & SMEW__RECORD_POOLED);
+    arrival.item.memory = NULL;
+    arrival.message = NULL;
+    arrival.envelope = &arrival.item.envelope;
+    arrival.in_place = false;
+    small =
+        arrival.record.body_size <= SMALL && !(arrival.record.header.kind & SMEW__RECORD_POOLED);
     if (!small)
         smew__bus_unlock(bus);
-    status = make_message(lane, &arrival);
+    status = make_message(lane, &arrival, small);
     if (!small)
         smew__bus_lock(bus);
     if (status) {

@@ -303,31 +303,65 @@ static enum smew_status learn_name(struct smew__lane_names *names, uint32_t numb
     return SMEW_OK;
 }
 
-/* A plain record, whose names are known; false: it is another one, or damaged. */
-static bool take_plain(const struct smew__lane_meaning *meaning, uint64_t number,
-                       const struct smew__record_header *header, const uint8_t *body,
-                       struct smew__item *item)
+static struct smew__text put_text(char **at, struct smew__text text)
 {
-    struct smew__record_plain plain;
-    struct smew__text target, event;
+    struct smew__text copy = {*at, text.size};
 
-    if (!smew__record_plain_read(header, body, &plain) ||
-        !name_of(meaning->targets, plain.target, &target) ||
-        !name_of(meaning->events, plain.event, &event))
-        return false;
-    *item = (struct smew__item){.type = SMEW__ITEM_ENVELOPE};
-    item->envelope = (struct smew__envelope){
-        .id = {meaning->node, meaning->stream, number},
+    memcpy(*at, text.data, text.size + 1); /* terminated, as it is */
+    *at += text.size + 1;
+    return copy;
+}
+
+/* Behind the body, one byte further on, are the texts. */
+static void fill_plain(struct smew_message *message, const struct smew__record_plain *plain,
+                       char *at, const struct smew__envelope *names)
+{
+    ((char *)(uintptr_t)plain->payload)[plain->payload_size] = '\0';
+    message->envelope = (struct smew__envelope){
+        .id = names->id,
         .kind = SMEW_KIND_EVENT,
-        .content = plain.content,
-        .source = meaning->source,
-        .target = target,
-        .event = event,
-        .payload = plain.payload,
-        .payload_size = plain.payload_size,
-        .sent_ns = plain.sent_ns,
+        .content = plain->content,
+        .payload = plain->payload,
+        .payload_size = plain->payload_size,
+        .sent_ns = plain->sent_ns,
     };
-    return true;
+    message->envelope.source = put_text(&at, names->source);
+    message->envelope.target = put_text(&at, names->target);
+    message->envelope.event = put_text(&at, names->event);
+    message->envelope.traceparent = (struct smew__text){at - 1, 0};
+}
+
+enum smew_status smew__lane_take_plain(const struct smew__lane_meaning *meaning,
+                                       const struct smew__lane_record *record,
+                                       struct smew__message_stock *stock,
+                                       struct smew_message **message)
+{
+    const struct smew__record_header *header = &record->header;
+    struct smew__envelope names = {.id = {meaning->node, meaning->stream, record->number},
+                                   .source = meaning->source};
+    size_t size = (size_t)record->body_size + 1;
+    struct smew__record_plain plain;
+    uint8_t *body;
+
+    if (!smew__record_may_be_plain(header) ||
+        !name_of(meaning->targets, header->target, &names.target) ||
+        !name_of(meaning->events, header->event, &names.event))
+        return SMEW_NO_MACHINE;
+    *message = smew__message_stock_take(stock, size + names.source.size + names.target.size +
+                                                   names.event.size + 3);
+    if (!*message)
+        return SMEW_NO_MACHINE;
+    body = (uint8_t *)(*message)->bytes;
+    if (smew__lane_record_check(record, body)) {
+        smew__message_stock_unref(stock, *message);
+        return SMEW_CORRUPT;
+    }
+    if (!smew__record_plain_read(header, body, &plain)) {
+        smew__message_stock_unref(stock, *message);
+        return SMEW_NO_MACHINE;
+    }
+    fill_plain(*message, &plain, (char *)body + size, &names);
+    return SMEW_OK;
 }
 
 enum smew_status smew__lane_take(const struct smew__lane_meaning *meaning, uint64_t number,
@@ -343,8 +377,6 @@ enum smew_status smew__lane_take(const struct smew__lane_meaning *meaning, uint6
     unsigned defines = 0;
     enum smew_status status;
 
-    if (take_plain(meaning, number, header, body, item))
-        return SMEW_OK;
     stated.kind &= (uint8_t)~SMEW__RECORD_POOLED;
     status = smew__record_read(&stated, body, &lane, &defines, item);
 

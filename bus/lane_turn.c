@@ -14,7 +14,7 @@
 #include "bus/service.h"
 
 enum {
-    TURN = 7, /* records of a lane before another one's turn */
+    TURN = 64, /* records of a lane before another one's turn */
     BUSY = 64,
     BUSY_NS = 640000, /* a message each 10 us: about what waking somebody takes */
     GUARD_MS = 5,

@@ -130,6 +130,7 @@ struct smew_bus {
     struct smew__table registrations; /* by id or pattern: intake.h */
     uint32_t pattern_lengths[SMEW_ID_MAX + 1];
     struct smew__table senders; /* by incarnation */
+    struct smew__message_stock stock;
     struct smew__list inbounds; /* changes with `turns.reading` held, too */
     struct smew__lane_turns turns;
     uint64_t lane_bytes;          /* of shared memory that was made for others to write in */

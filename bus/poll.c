@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/os/fd.h"
 #include "bus/handler.h"
+#include "bus/intake.h"
 #include "bus/lane_in.h"
 #include "bus/lane_turn.h"
 #include "bus/outbox.h"
@@ -80,34 +81,51 @@ bool smew__poll_is_mine(struct smew_bus *bus)
     return atomic_load_explicit(&bus->poller, memory_order_relaxed) == smew__thread_self();
 }
 
-/* The first thing that may run now; NULL drains the fd. */
+/* The delivery that it is, or NULL. */
+static struct smew_message *delivery_of(struct smew__due *due)
+{
+    if (due->run != smew__handler_run)
+        return NULL;
+    return SMEW_CONTAINER(due, struct smew_message, delivery.due);
+}
+
+/* The first thing that may run now; NULL drains the fd.  With the lock held. */
 static struct smew__due *take(struct smew_bus *bus)
 {
     struct smew__due *found = NULL;
-    bool paused;
+    bool paused = smew__outbox_pauses(bus);
 
-    smew__bus_lock(bus);
-    paused = smew__outbox_pauses(bus);
     SMEW_LIST_EACH (link, &bus->due) {
         struct smew__due *due = SMEW_CONTAINER(link, struct smew__due, link);
 
-        if (paused && due->run == smew__handler_run)
+        if (paused && delivery_of(due))
             continue;
         found = due;
         break;
     }
     if (found) {
         smew__list_remove(&found->link);
-        if (found->run == smew__handler_run)
-            SMEW_CONTAINER(found, struct smew_message, delivery.due)->delivery.queued = false;
     } else {
         /* Set again by who posts, under the same lock. */
         atomic_store_explicit(&bus->any_due, false, memory_order_relaxed);
         quieten(bus);
         smew__lanes_tell(bus);
     }
-    smew__bus_unlock(bus);
     return found;
+}
+
+/* With the lock held, which is given back while it runs. */
+static void run_one(struct smew_bus *bus, struct smew__due *due)
+{
+    struct smew_message *message = delivery_of(due);
+
+    if (message)
+        message->delivery.queued = false;
+    smew__bus_unlock(bus);
+    due->run(bus, due);
+    smew__bus_lock(bus);
+    if (message) /* not before: whoever holds it may be done long since */
+        smew__intake_settle(message);
 }
 
 static size_t run_due(struct smew_bus *bus, size_t most)
@@ -115,10 +133,12 @@ static size_t run_due(struct smew_bus *bus, size_t most)
     struct smew__due *due;
     size_t count = 0;
 
-    while (may_be_due(bus) && (most == 0 || count < most) && (due = take(bus)) != NULL) {
-        due->run(bus, due);
-        count++;
-    }
+    if (!may_be_due(bus))
+        return 0;
+    smew__bus_lock(bus);
+    for (; (most == 0 || count < most) && (due = take(bus)) != NULL; count++)
+        run_one(bus, due);
+    smew__bus_unlock(bus);
     return count;
 }
 

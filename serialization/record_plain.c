@@ -47,9 +47,7 @@ bool smew__record_plain_read(const struct smew__record_header *header, const uin
 {
     struct smew__record_fixed fixed, expected;
 
-    if (header->kind != SMEW_KIND_EVENT || header->source != 0 || header->target == 0 ||
-        header->event == 0 ||
-        header->extension_words != SMEW__RECORD_PLAIN_EXTENSION / SMEW__RECORD_WORD)
+    if (!smew__record_may_be_plain(header))
         return false;
     memcpy(&fixed, body, sizeof fixed);
     expected = fixed_of((enum smew_content)fixed.content);

@@ -33,6 +33,14 @@ static inline uint64_t smew__record_plain_size(size_t payload_size)
 void smew__record_plain_write(const struct smew__record_plain *plain, uint8_t *body,
                               struct smew__record_header *header);
 
+/* Does the header alone allow it? */
+static inline bool smew__record_may_be_plain(const struct smew__record_header *header)
+{
+    return header->kind == SMEW_KIND_EVENT && header->source == 0 && header->target != 0 &&
+           header->event != 0 &&
+           header->extension_words == SMEW__RECORD_PLAIN_EXTENSION / SMEW__RECORD_WORD;
+}
+
 /*
  * Reads a record whose body was checked; the payload points into it.  False: it is none of these,
  * or not valid; smew__record_read() says which.
