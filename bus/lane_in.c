@@ -377,6 +377,8 @@ static bool take_some(struct smew__lane_in *lane, struct smew__lane_pass *pass)
         count += !status;
     }
     pass->count += count;
+    if (pass->polls)
+        lane->bus->stats.polled += count;
     if (lane->read_out)
         unblock(lane);
     if (!status)
