@@ -79,7 +79,8 @@ bool smew__lanes_are_mine(struct smew_bus *bus)
 {
     struct smew__lane_turns *turns = &bus->turns;
 
-    if (!turns->taken && atomic_load_explicit(&turns->wanted, memory_order_relaxed))
+    /* Once: who wants them and does not come would have them for ever. */
+    if (!turns->taken && atomic_exchange_explicit(&turns->wanted, false, memory_order_relaxed))
         take(bus);
     return !turns->taken;
 }
