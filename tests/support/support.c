@@ -158,7 +158,8 @@ static void test_children_of_the_nursery(void **state)
     support_nursery_open();
     assert_int_equal(smew__eventfd_open(&fd), SMEW_OK);
     assert_int_equal(smew__thread_start(&thread, "waits", wait_for_fd, &fd), SMEW_OK);
-    assert_int_equal(support_reap(support_fork(count_threads, NULL), 10000), 1);
+    assert_true(support_reap(support_fork(count_threads, NULL), 10000) <
+                (int)support_count_threads());
     pid = support_fork(wait_long, NULL);
     support_kill(pid);
     assert_int_equal(kill(pid, 0), -1);

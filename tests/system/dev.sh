@@ -41,6 +41,25 @@ expect 'no-such-package' "$(printf 'no-such-tool:no-such-package\n' | deps_of)"
 expect 'one two' "$(printf 'one\ntwo test\nthree fuzz\n' | deps_of)"
 expect 'one two three' "$(printf 'one\ntwo test\nthree fuzz\n' | deps_of fuzz)"
 
+# Packages of two architectures: only ours counts.
+cat >"$work/bin/dpkg" <<'END'
+#!/bin/sh
+echo ours
+END
+cat >"$work/bin/dpkg-query" <<'END'
+#!/bin/sh
+for last; do :; done
+case $last in
+both) printf 'ours installed\ntheirs installed\n' ;;
+script) echo 'all installed' ;;
+theirs) echo 'theirs installed' ;;
+removed) echo 'ours config-files' ;;
+esac
+END
+chmod +x "$work/bin/dpkg" "$work/bin/dpkg-query"
+expect 'theirs removed' "$(printf 'both\nscript\ntheirs\nremoved\n' | deps_of)"
+rm "$work/bin/dpkg" "$work/bin/dpkg-query"
+
 # Without any network at all, where we may take it away.
 if [ "$(id -u)" -eq 0 ]; then
     unshare --net "$root/dev" deps >"$work/said" 2>&1 || fail "offline: $(cat "$work/said")"
