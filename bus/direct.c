@@ -19,13 +19,13 @@
 #include "bus/options.h"
 #include "bus/route.h"
 #include "bus/service.h"
+#include "bus/trail.h"
 #include "bus/transport/shm/lanes.h"
 
 enum {
     CHECK_MS = 50,       /* a full lane's thread looks up from its sleep this often */
     TRY_AGAIN_MS = 1000, /* how often it does */
     SWITCH_MS = 20,      /* how long a send waits so that its pair may take the lane again */
-    TRAILS_MOST = 65536, /* idle ones are dropped beyond */
     POOL_PAYLOADS = 4,   /* of the largest size, that a pool has room for */
 };
 
@@ -52,62 +52,6 @@ struct attempt {
 
 /* ---- trails -------------------------------------------------------------------------- */
 
-static struct smew__trail *find_trail(struct smew__producer *producer, struct smew__text target)
-{
-    return smew__table_get(&producer->trails, target.data, target.size);
-}
-
-/* Are all its records answered?  Then a new one would know as much. */
-static bool is_idle(const struct smew__trail *trail)
-{
-    const struct smew__lane_out *lane = trail->sent_on;
-
-    return !lane || (lane->state == SMEW__LANE_GRANTED && !lane->after &&
-                     (int64_t)(lane->writer.tail_number - trail->last) > 0);
-}
-
-/* With both locks held.  Not before their number has doubled, however many are in use. */
-static void drop_idle(struct smew__producer *producer)
-{
-    struct smew__trail *trail;
-    size_t cursor = 0;
-
-    while ((trail = smew__table_next(&producer->trails, &cursor)) != NULL) {
-        if (!is_idle(trail))
-            continue;
-        (void)smew__table_remove(&producer->trails, trail->target, trail->size);
-        if (producer->latest == trail)
-            producer->latest = NULL;
-        trail->route->users--;
-        smew__free(trail);
-    }
-    producer->trails_most = producer->trails.count * 2;
-    if (producer->trails_most < TRAILS_MOST)
-        producer->trails_most = TRAILS_MOST;
-}
-
-/* With both locks held. */
-static struct smew__trail *make_trail(struct smew__producer *producer, struct smew__text target)
-{
-    struct smew__trail *trail;
-
-    if (producer->trails.count >= TRAILS_MOST && producer->trails.count >= producer->trails_most)
-        drop_idle(producer);
-    trail = smew__calloc(1, sizeof(*trail) + target.size + 1);
-    if (!trail)
-        return NULL;
-    memcpy(trail->target, target.data, target.size);
-    trail->size = (uint32_t)target.size;
-    trail->route = smew__route_get(producer->bus, trail->target, trail->size);
-    if (!trail->route || !smew__table_put(&producer->trails, trail->target, trail->size, trail)) {
-        smew__free(trail);
-        return NULL;
-    }
-    trail->route->users++;
-    trail->detour = true; /* until the route is seen to be clear */
-    return trail;
-}
-
 static void set_behind(const struct smew__trail *trail, struct smew__behind *behind)
 {
     struct smew__behind last = {.lane = trail->sent_on, .number = trail->last};
@@ -126,7 +70,7 @@ void smew__direct_leave(struct smew_bus *bus, const char *target, struct smew__b
     if (!producer)
         return;
     smew__mutex_lock(&producer->lock);
-    trail = find_trail(producer, (struct smew__text){target, strlen(target)});
+    trail = smew__trail_find(producer, (struct smew__text){target, strlen(target)});
     if (trail) {
         trail->detour = true;
         set_behind(trail, behind);
@@ -425,9 +369,9 @@ static enum outcome prepare(struct attempt *attempt)
 
         smew__mutex_lock(&producer->lock);
         smew__bus_lock(bus);
-        trail = find_trail(producer, attempt->envelope->target);
+        trail = smew__trail_find(producer, attempt->envelope->target);
         if (!trail)
-            trail = make_trail(producer, attempt->envelope->target);
+            trail = smew__trail_make(producer, attempt->envelope->target);
         outcome = trail ? look(attempt, trail, &until_ns) : PASS;
         if (trail && outcome == PASS) {
             trail->detour = true;
@@ -512,7 +456,7 @@ static enum outcome try_lane(struct attempt *attempt)
     bool ready;
 
     smew__mutex_lock(&producer->lock);
-    trail = find_trail(producer, attempt->envelope->target);
+    trail = smew__trail_find(producer, attempt->envelope->target);
     ready = trail && smew__direct_is_ready(attempt->bus, trail);
     if (ready) {
         outcome = write_record(attempt, trail);
@@ -583,7 +527,7 @@ bool smew__direct_return(struct smew__direct_loan *loan, struct smew__envelope *
     bool sent = false;
 
     smew__mutex_lock(&producer->lock);
-    trail = envelope ? find_trail(producer, envelope->target) : NULL;
+    trail = envelope ? smew__trail_find(producer, envelope->target) : NULL;
     if (envelope && still_leads(loan, trail)) {
         envelope->flags = loan->alone ? SMEW__ENVELOPE_ALONE : 0;
         smew__direct_sent(producer, trail, envelope->payload_size,

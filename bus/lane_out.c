@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "bus/lane_revive.h"
 #include "bus/service.h"
+#include "bus/trail.h"
 #include "bus/transport/shm/lanes.h"
 #include "diagnostics/log.h"
 

@@ -45,6 +45,8 @@
 #include "bus/peer.h"
 #include "bus/shm/writer.h"
 
+struct smew__trail; /* trail.h */
+
 enum smew__lane_out_state {
     SMEW__LANE_WANTED,
     SMEW__LANE_ASKED,
@@ -88,23 +90,6 @@ struct smew__lane_out {
     atomic_uint_fast64_t committed;
     atomic_uint ahead;    /* of those between them, answered other than OK */
     atomic_uint watchers; /* who waits for `settled` under the node's lock */
-};
-
-/* What a thread knows of a target. */
-struct smew__trail {
-    struct smew__lane_out *lane;    /* that its next record takes; NULL: to be chosen */
-    struct smew__lane_out *sent_on; /* of its last record; NULL: it has none in a lane */
-    /* Of plain messages (plain.h): the lane whose names these are, which its receiver knows. */
-    const struct smew__lane_out *named_for;
-    const struct smew__lane_name *target_name, *event_name;
-    uint64_t last;             /* that record's number */
-    uint64_t epoch;            /* of the directory, when the lane was found to lead to its host */
-    struct smew__route *route; /* counted as a user */
-    uint64_t tried_ns;         /* when it last waited in vain for the common way to be clear */
-    bool detour;               /* something of the pair went the common way */
-    bool alone;                /* the next record says so */
-    uint32_t size;
-    char target[];
 };
 
 struct smew__producer {

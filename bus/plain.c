@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "bus/direct.h"
 #include "bus/handler.h"
+#include "bus/trail.h"
 #include "serialization/record_plain.h"
 
 /* Room is asked for only by who does not find it, and then it waits as the options say. */
@@ -35,7 +36,7 @@ static struct smew__trail *trail_of(struct smew__producer *producer, const char 
 
     if (trail && is_text(trail->target, trail->size, target, size))
         return trail;
-    trail = smew__table_get(&producer->trails, target, size);
+    trail = smew__trail_find(producer, (struct smew__text){target, size});
     producer->latest = trail;
     return trail;
 }
