@@ -161,15 +161,18 @@ static void leave(struct smew_bus *bus)
 /* Nothing is due.  OK: look again; TIMEOUT: the deadline has passed. */
 static enum smew_status await(struct smew_bus *bus, uint64_t deadline_ns)
 {
+    bool found = smew__lanes_poll(bus);
     uint64_t now_ns;
 
-    if (smew__lanes_poll(bus)) {
+    if (found)
         smew__spin_paid(&bus->spin);
+    if (found && may_be_due(bus))
         return SMEW_OK;
-    }
     now_ns = deadline_ns ? smew_now_ns() : 0;
     if (now_ns >= deadline_ns)
         return SMEW_TIMEOUT;
+    if (found) /* what came was for others than handlers */
+        return SMEW_OK;
     if (smew__lanes_use_poll(bus) && smew__spin_goes_on(&bus->spin, now_ns)) {
         smew__spin_pause();
         return SMEW_OK;

@@ -6,12 +6,15 @@
 #include "tests/bus/kit.h"
 
 #include <poll.h>
-#include <stdio.h>
+
+#include "bus/sink.h"
 
 enum {
     NUMBERS = 20000,
     ROUNDS = 3000,
     BURST_MOST = 64,
+    QUEUE_MOST = 4096,
+    READ_FOR_SINKS = 500,
     RARE_MS = 20000, /* heartbeats: they look after what was missed, and must not be what helps */
 };
 
@@ -133,6 +136,76 @@ static void with_a_loop_of_its_own_it_does_not(void **state)
     close_both(&host, sender);
 }
 
+/* What a sink has and its thread has not completed. */
+struct queue {
+    pthread_mutex_t lock;
+    struct smew_message *messages[QUEUE_MOST]; /* more than the window */
+    size_t count;
+};
+
+static void put_aside(struct smew_message *message, void *user)
+{
+    struct queue *queue = user;
+
+    (void)pthread_mutex_lock(&queue->lock);
+    queue->messages[queue->count++] = message;
+    (void)pthread_mutex_unlock(&queue->lock);
+}
+
+static void complete_all(struct queue *queue)
+{
+    struct smew_message *message;
+
+    do {
+        (void)pthread_mutex_lock(&queue->lock);
+        message = queue->count ? queue->messages[--queue->count] : NULL;
+        (void)pthread_mutex_unlock(&queue->lock);
+        if (message)
+            smew_message_complete(message, SMEW_OK);
+    } while (message);
+}
+
+struct flood {
+    struct smew_bus *bus;
+    struct queue *queue;
+    atomic_bool stop;
+};
+
+static void *send_to_sink(void *argument)
+{
+    struct flood *flood = argument;
+
+    while (!flood->stop) {
+        (void)!smew_bus_send(flood->bus, "sink", "N", NULL, 0, NULL);
+        complete_all(flood->queue);
+    }
+    return NULL;
+}
+
+/* What it finds may be for others, and goes straight to them. */
+static void a_poller_reads_for_sinks_too(void **state)
+{
+    static struct queue queue = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    const struct smew__sink sink = {.deliver = put_aside, .user = &queue};
+    struct host host = {.bus = open_host()};
+    struct flood flood = {.bus = open_sender(&host), .queue = &queue};
+    uint64_t polled = kit_stats(host.bus).polled;
+    pthread_t thread;
+
+    (void)state;
+    assert_int_equal(smew__bus_register_sink(host.bus, "sink", &sink, NULL, NULL), SMEW_OK);
+    assert_int_equal(pthread_create(&thread, NULL, send_to_sink, &flood), 0);
+    while (kit_stats(host.bus).polled < polled + READ_FOR_SINKS)
+        (void)!smew_bus_poll(host.bus, 1, 0);
+    flood.stop = true;
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    while (smew_bus_flush(flood.bus, 0) != SMEW_OK) {
+        complete_all(&queue);
+        (void)!smew_bus_poll(host.bus, 1, 0);
+    }
+    close_both(&host, flood.bus);
+}
+
 /* ---- giving back --------------------------------------------------------------------- */
 
 /* Whoever has taken the lanes and does not come back: the service thread reads on. */
@@ -219,6 +292,7 @@ int main(void)
         SUPPORT_TEST(a_busy_poller_reads_itself),
         SUPPORT_TEST(a_sleepy_one_does_too),
         SUPPORT_TEST(with_a_loop_of_its_own_it_does_not),
+        SUPPORT_TEST(a_poller_reads_for_sinks_too),
         SUPPORT_TEST(who_stops_polling_leaves_nothing_lying),
         SUPPORT_TEST(no_wake_is_lost),
     };
