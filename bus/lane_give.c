@@ -37,7 +37,7 @@ static void leave_chain(struct smew__lane_in *lane)
 
 void smew__lane_in_release(struct smew__lane_in *lane)
 {
-    smew__list_remove(&lane->untold);
+    smew__lane_in_tell(lane);
     if (lane->bytes) {
         lane->bus->lane_bytes -= lane->bytes;
         lane->bus->stats.lanes_in--;

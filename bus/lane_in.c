@@ -45,19 +45,26 @@ static void publish(struct smew__lane_in *lane)
 
 /*
  * While the poller has more to run, what was completed is told an eighth of the lane at a time: it
- * costs a fence, and maybe a system call.  It tells the rest when nothing is due any more, and the
- * guard does when a handler takes long.
+ * costs a fence, and maybe a system call.  It tells the rest when nothing is due any more or it
+ * returns, and the guard does when a handler takes long.  A pool's blocks are needed at once.
  */
 static void publish_soon(struct smew__lane_in *lane)
 {
     const struct smew__lane_reader *reader = &lane->reader;
 
-    if (!lane->bus->turns.taken || smew__list_empty(&lane->bus->due) ||
+    if (!lane->bus->turns.taken || !lane->bus->running || lane->pooled ||
+        smew__list_empty(&lane->bus->due) ||
         reader->completed - reader->published >= lane->window / TELL_SHARE ||
         reader->next_position - lane->told_position >= lane->memory.ring_bytes / TELL_SHARE)
         publish(lane);
     else if (smew__list_empty(&lane->untold))
         smew__list_append(&lane->bus->turns.untold, &lane->untold);
+}
+
+void smew__lane_in_tell(struct smew__lane_in *lane)
+{
+    if (!smew__list_empty(&lane->untold))
+        publish(lane);
 }
 
 void smew__lanes_tell(struct smew_bus *bus)
@@ -126,9 +133,10 @@ void smew__lane_in_complete(struct smew__lane_in *lane, uint64_t number, struct 
         release_pooled(lane, number);
         smew__lane_reader_complete(&lane->reader, number, status);
         publish_soon(lane);
-    } else if (entry->position && lane->sender->inbound) {
-        smew__inbound_answer(lane->sender->inbound, entry->position, target, status);
     }
+    /* It came again on the channel: its sender had given the lane up, whether or not we have. */
+    if (entry->position && lane->sender->inbound)
+        smew__inbound_answer(lane->sender->inbound, entry->position, target, status);
     if (!lane->inbound && lane->in_flight == 0)
         smew__lane_in_release(lane);
 }
@@ -489,7 +497,7 @@ void smew__lanes_retire(struct smew__inbound *inbound)
         if (lane->memory.header)
             read_out(lane);
         smew__bus_lock(bus);
-        smew__list_remove(&lane->untold);
+        smew__lane_in_tell(lane);
         if (lane->memory.header)
             smew__lane_reader_close(&lane->reader, SMEW__LANE_CLOSED);
         lane->inbound = NULL;
@@ -500,18 +508,38 @@ void smew__lanes_retire(struct smew__inbound *inbound)
     }
 }
 
+void smew__lanes_in_forget_channel(struct smew__sender *sender)
+{
+    SMEW_LIST_EACH (link, &sender->lanes) {
+        struct smew__lane_in *lane = SMEW_CONTAINER(link, struct smew__lane_in, link);
+
+        for (uint64_t i = 0; lane->in_flight > 0 && i < lane->window; i++)
+            lane->entries[i].position = 0;
+    }
+}
+
+static bool is_over(const struct smew__lane_in *lane)
+{
+    return lane->read_out && lane->in_flight == 0;
+}
+
 void smew__lanes_in_sweep(struct smew__sender *sender)
 {
-    unsigned retired = 0;
+    unsigned over = 0;
 
+    SMEW_LIST_EACH (link, &sender->lanes)
+        over += is_over(SMEW_CONTAINER(link, struct smew__lane_in, link));
     SMEW_LIST_EACH_SAFE (link, &sender->lanes) {
         struct smew__lane_in *lane = SMEW_CONTAINER(link, struct smew__lane_in, link);
 
-        if (!lane->read_out || lane->in_flight > 0)
+        if (!is_over(lane))
             continue;
         smew__lane_in_release(lane);
-        if (++retired > RETIRED_MOST || smew_now_ns() - lane->over_ns > KNOWN_MS * SMEW_NS_PER_MS)
+        /* The oldest come first. */
+        if (over > RETIRED_MOST || smew_now_ns() - lane->over_ns > KNOWN_MS * SMEW_NS_PER_MS) {
             smew__lane_in_free(lane);
+            over--;
+        }
     }
 }
 

@@ -364,10 +364,20 @@ static void serve_granted(struct smew__lane_out *lane)
     smew__bus_unlock(bus);
 }
 
-/* What a smaller lane before it still holds is older. */
+/* Does it hold what was not answered? */
+static bool holds_some(const struct smew__lane_out *lane)
+{
+    return lane->memory.header && !smew__lane_writer_idle(&lane->writer);
+}
+
+/*
+ * What the lane before it still holds is older, and the receiver has read that to its end, or it
+ * had not come to this one.  Where nothing is lost nothing else may be: what is sent again and was
+ * not read in the lane before would be handled twice.
+ */
 static void lose_in_order(struct smew__lane_out *lane)
 {
-    if (lane->after && lane->after->state == SMEW__LANE_GRANTED)
+    if (holds_some(lane) && lane->after && lane->after->state == SMEW__LANE_GRANTED)
         lose_in_order(lane->after);
     lose(lane);
 }

@@ -57,7 +57,7 @@ static void on_guard(struct smew_bus *bus, struct smew__timer *timer)
     if (turns->taken && turns->looks - turns->looks_seen >= BUSY) {
         (void)set_guard(bus);
     } else if (turns->taken) {
-        turns->taken = false;
+        turns->taken = turns->ignored = false;
         smew__inbounds_look(bus);
     }
     smew__lanes_tell(bus);
@@ -82,6 +82,7 @@ bool smew__lanes_are_mine(struct smew_bus *bus)
     /* Once: who wants them and does not come would have them for ever. */
     if (!turns->taken && atomic_exchange_explicit(&turns->wanted, false, memory_order_relaxed))
         take(bus);
+    turns->ignored |= turns->taken;
     return !turns->taken;
 }
 
@@ -161,6 +162,10 @@ bool smew__lanes_rest(struct smew_bus *bus)
             more |= smew__lanes_arm(SMEW_CONTAINER(link, struct smew__inbound, link));
         smew__bus_lock(bus);
         turns->taken = more;
+        /* The bell of a lane that ended, or waits for another one's end, is not rung twice. */
+        if (!more && turns->ignored)
+            smew__inbounds_look(bus);
+        turns->ignored = turns->ignored && more;
         smew__lanes_tell(bus);
         smew__bus_unlock(bus);
     }

@@ -107,6 +107,12 @@ void smew__message_unref(struct smew_message *message)
         smew__free(message);
 }
 
+#ifdef __SANITIZE_ADDRESS__
+enum { KEPT = 0 }; /* it is to see what is used after it was given back */
+#else
+enum { KEPT = SMEW__MESSAGE_STOCK };
+#endif
+
 struct smew_message *smew__message_stock_take(struct smew__message_stock *stock, size_t bytes)
 {
     struct smew_message *message;
@@ -125,7 +131,7 @@ struct smew_message *smew__message_stock_take(struct smew__message_stock *stock,
 void smew__message_stock_unref(struct smew__message_stock *stock, struct smew_message *message)
 {
     /* Acquire pairs with the release of those who had it before. */
-    if (message->stocked && stock->count < SMEW__MESSAGE_STOCK &&
+    if (message->stocked && stock->count < KEPT &&
         atomic_load_explicit(&message->references, memory_order_acquire) == 1)
         stock->blocks[stock->count++] = message;
     else

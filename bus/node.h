@@ -65,6 +65,7 @@ struct smew__timer {
 struct smew__lane_turns {
     struct smew__mutex reading;
     bool taken;               /* by the poller; changes with the node's lock held, too */
+    bool ignored;             /* the service thread was rung meanwhile, and did not look */
     struct smew__list untold; /* lanes with completions that are told later: lane_in.c */
     uint64_t looks;           /* of the poller */
     uint64_t looks_seen;      /* by the guard */
@@ -144,7 +145,8 @@ struct smew_bus {
     uint32_t letters;    /* dead letters in it */
     atomic_bool any_due; /* it is not empty; may be read without the lock */
     atomic_bool rung;    /* the fd is readable */
-    bool gathering;      /* the poller looks at `due` next: nobody needs to ring */
+    bool gathering;      /* the poller looks at `due` next: nobody needs to ring, whoever posts */
+    bool running;        /* the poller is at it, and may defer what lanes are told */
     struct smew__spin spin;
     atomic_bool polling;
     atomic_uint_fast64_t poller; /* the thread that polled last */

@@ -32,20 +32,26 @@ static void ring(struct smew_bus *bus)
         smew__eventfd_signal(bus->wake_fd);
 }
 
-/* Drained before it is said: a ring in between is of somebody who is seen below. */
-static void quieten(struct smew_bus *bus)
-{
-    if (!atomic_load(&bus->rung))
-        return;
-    smew__eventfd_drain(bus->wake_fd);
-    atomic_store(&bus->rung, false);
-}
-
-/* May there be something to run, or the fd to be drained? */
+/*
+ * May there be something to run, or the fd to be drained?  Who wakes says that it is rung before it
+ * is, and may be late: so where the program waits on the fd itself it is drained each time, and
+ * smew_bus_poll() believes the fd, not the word.
+ */
 static bool may_be_due(struct smew_bus *bus)
 {
     return atomic_load_explicit(&bus->any_due, memory_order_relaxed) ||
-           atomic_load_explicit(&bus->rung, memory_order_relaxed);
+           atomic_load_explicit(&bus->rung, memory_order_relaxed) ||
+           atomic_load_explicit(&bus->turns.own_loop, memory_order_relaxed);
+}
+
+/* Drained before it is said: a ring in between is of somebody who is seen below. */
+static void quieten(struct smew_bus *bus)
+{
+    if (!atomic_load(&bus->rung) &&
+        !atomic_load_explicit(&bus->turns.own_loop, memory_order_relaxed))
+        return;
+    smew__eventfd_drain(bus->wake_fd);
+    atomic_store(&bus->rung, false);
 }
 
 void smew__due_post(struct smew_bus *bus, struct smew__due *due,
@@ -136,8 +142,10 @@ static size_t run_due(struct smew_bus *bus, size_t most)
     if (!may_be_due(bus))
         return 0;
     smew__bus_lock(bus);
+    bus->running = true;
     for (; (most == 0 || count < most) && (due = take(bus)) != NULL; count++)
         run_one(bus, due);
+    bus->running = false;
     smew__bus_unlock(bus);
     return count;
 }
@@ -155,6 +163,7 @@ static void leave(struct smew_bus *bus)
     smew__bus_lock(bus);
     if (!smew__list_empty(&bus->due))
         ring(bus);
+    smew__lanes_tell(bus);
     smew__bus_unlock(bus);
 }
 
@@ -162,6 +171,7 @@ static void leave(struct smew_bus *bus)
 static enum smew_status await(struct smew_bus *bus, uint64_t deadline_ns)
 {
     bool found = smew__lanes_poll(bus);
+    enum smew_status status;
     uint64_t now_ns;
 
     if (found)
@@ -179,7 +189,10 @@ static enum smew_status await(struct smew_bus *bus, uint64_t deadline_ns)
     }
     if (smew__lanes_rest(bus))
         return SMEW_OK;
-    return smew__fd_wait(bus->wake_fd, POLLIN, deadline_ns);
+    status = smew__fd_wait(bus->wake_fd, POLLIN, deadline_ns);
+    if (!status)
+        atomic_store(&bus->rung, true);
+    return status;
 }
 
 enum smew_status smew_bus_poll(struct smew_bus *bus, uint32_t timeout_ms, size_t most)
@@ -195,6 +208,7 @@ enum smew_status smew_bus_poll(struct smew_bus *bus, uint32_t timeout_ms, size_t
     if (atomic_exchange(&bus->polling, true))
         return SMEW_BUSY;
     atomic_store_explicit(&bus->poller, smew__thread_self(), memory_order_relaxed);
+    smew__spin_begin(&bus->spin);
     while (!status && count == 0) {
         count = run_due(bus, most);
         if (atomic_exchange(&bus->woken, false) || count)
@@ -216,6 +230,8 @@ int smew_bus_fd(const struct smew_bus *bus)
 
 void smew_bus_wake(struct smew_bus *bus)
 {
+    if (!smew__bus_ours(bus))
+        return; /* the parent's fd, too */
     atomic_store(&bus->woken, true);
     ring(bus);
 }

@@ -58,6 +58,7 @@ enum smew_status smew__sender_resume(struct smew__sender *sender)
 {
     uint32_t cells = 4 * entry_count(sender);
 
+    smew__lanes_in_forget_channel(sender);
     if (!sender->used)
         return SMEW_OK; /* new: there is nothing to look up */
     smew__free(sender->index);

@@ -40,6 +40,12 @@ static inline void smew__spin_pause(void)
 #endif
 }
 
+/* A wait begins; what became of the last one is not known. */
+static inline void smew__spin_begin(struct smew__spin *spin)
+{
+    spin->until_ns = 0;
+}
+
 /* Nothing was there: look again (true), or sleep? */
 static inline bool smew__spin_goes_on(struct smew__spin *spin, uint64_t now_ns)
 {

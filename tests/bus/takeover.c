@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "bus/lane_out.h"
 #include "bus/node.h"
 #include "bus/service.h"
 
@@ -100,6 +101,126 @@ static void what_was_refused_goes_first(void **state)
     kit_close(host);
 }
 
+/* ---- a larger lane that nobody used ------------------------------------------------------ */
+
+/* A thread with a small lane of its own. */
+struct filler {
+    struct smew_bus *bus;
+    uint64_t sent;
+    atomic_bool full;
+    atomic_bool go_on;
+    enum smew_status status;
+};
+
+/* Fills its lane until a larger one is asked for, and sends one more later on. */
+static void *fill_and_end(void *argument)
+{
+    struct smew_send_options options = SMEW_SEND_OPTIONS_INIT;
+    struct filler *filler = argument;
+
+    do { /* the common way until it has a lane */
+        filler->status = kit_send_number(filler->bus, "m", filler->sent++, NULL);
+    } while (filler->status == SMEW_OK && kit_stats(filler->bus).lanes_sent == 0);
+    options.on_full = SMEW_ON_FULL_GROW;
+    options.timeout_ms = SMEW_NOW;
+    while ((filler->status = kit_send_number(filler->bus, "m", filler->sent, &options)) == SMEW_OK)
+        filler->sent++;
+    filler->full = true;
+    if (support_wait_until(is_set, &filler->go_on, KIT_WAIT_MS))
+        filler->status = kit_send_number(filler->bus, "m", filler->sent++, NULL);
+    return NULL;
+}
+
+static bool has_two_lanes(void *bus)
+{
+    return kit_stats(bus).lanes_in == 2;
+}
+
+static bool has_lost_one(void *bus)
+{
+    return kit_stats(bus).lanes_out <= 1;
+}
+
+/*
+ * It goes with its thread, and what the small one holds is not lost: the receiver, which has not
+ * read it yet, would handle it twice.
+ */
+static void an_unused_lane_takes_nothing_along(void **state)
+{
+    struct smew_bus_options options = SMEW_BUS_OPTIONS_INIT;
+    struct smew_bus *host = kit_open(NULL);
+    struct filler filler = {0};
+    static struct kit_log log;
+    struct gate gate;
+    pthread_t thread;
+
+    (void)state;
+    options.lane_bytes = 4096;
+    options.heartbeat_ms = 20;
+    filler.bus = kit_open(&options);
+    kit_log_init(&log);
+    kit_register(host, "m", kit_note, &log);
+    assert_int_equal(pthread_create(&thread, NULL, fill_and_end, &filler), 0);
+    assert_true(support_wait_until(is_set, &filler.full, KIT_WAIT_MS));
+    assert_int_equal(filler.status, SMEW_FULL);
+    assert_true(support_wait_until(has_two_lanes, host, KIT_WAIT_MS));
+    kit_poll_until(host, &log, filler.sent);
+    gate_shut(&gate, host);
+    filler.go_on = true;
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(filler.status, SMEW_OK);
+    assert_true(support_wait_until(has_lost_one, filler.bus, KIT_WAIT_MS));
+    gate.open = true;
+    kit_poll_until(host, &log, filler.sent);
+    while (smew_bus_flush(filler.bus, 0) != SMEW_OK)
+        kit_poll_all(host);
+    kit_poll_all(host);
+    assert_int_equal(log.count, filler.sent);
+    kit_expect_run(&log, "m", 0, filler.sent);
+    assert_int_equal(kit_stats(filler.bus).redelivered, 0);
+    kit_close(filler.bus);
+    kit_close(host);
+}
+
+/* ---- a lane that only its sender gives up -------------------------------------------------- */
+
+static bool was_sent_again(void *bus)
+{
+    return kit_stats(bus).duplicates == 1;
+}
+
+/* What comes again on the channel while it is in hand is answered there. */
+static void what_comes_again_is_answered_where_it_came(void **state)
+{
+    struct smew_bus *host = kit_open(NULL);
+    struct smew_bus *sender = kit_open(NULL);
+    struct smew_message *held[1];
+    struct smew_message **next = held;
+    struct smew__producer *producer;
+
+    (void)state;
+    kit_warm_up(sender, host);
+    kit_register(host, "m", kit_hold, &next);
+    kit_send(sender, "m", 1);
+    while (next == held)
+        (void)!smew_bus_poll(host, 10, 0);
+    producer = SMEW_CONTAINER(sender->producers.next, struct smew__producer, link);
+    smew__mutex_lock(&producer->lock);
+    SMEW_LIST_EACH (link, &producer->lanes)
+        SMEW_CONTAINER(link, struct smew__lane_out, link)->failed = true;
+    smew__mutex_unlock(&producer->lock);
+    smew__bus_lock(sender);
+    smew__lanes_watch(sender);
+    smew__bus_unlock(sender);
+    assert_true(support_wait_until(was_sent_again, host, KIT_WAIT_MS));
+    smew_message_complete(held[0], SMEW_OK);
+    assert_int_equal(smew_bus_flush(sender, KIT_WAIT_MS), SMEW_OK);
+    kit_poll_all(host);
+    assert_ptr_equal(next, held + 1);
+    kit_close(sender);
+    kit_close(host);
+}
+
 /* ---- loans --------------------------------------------------------------------------- */
 
 static bool has_one_connection(void *bus)
@@ -145,6 +266,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SUPPORT_TEST(what_was_refused_goes_first),
+        SUPPORT_TEST(an_unused_lane_takes_nothing_along),
+        SUPPORT_TEST(what_comes_again_is_answered_where_it_came),
         SUPPORT_TEST(what_is_lent_stays),
     };
 
