@@ -8,6 +8,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -92,6 +93,28 @@ void smew__fd_close(int *fd)
         (void)close(*fd); /* on Linux the fd is free whatever close answers */
     *fd = -1;
 }
+
+#ifdef __SANITIZE_THREAD__
+static atomic_uint closed_unseen;
+
+void smew__fd_closed_unseen(void)
+{
+    atomic_fetch_add_explicit(&closed_unseen, 1, memory_order_release);
+}
+
+void smew__fd_made_unseen(void)
+{
+    (void)atomic_load_explicit(&closed_unseen, memory_order_acquire);
+}
+#else
+void smew__fd_closed_unseen(void)
+{
+}
+
+void smew__fd_made_unseen(void)
+{
+}
+#endif
 
 int smew__fd_allocate(int fd, size_t size)
 {
