@@ -236,6 +236,98 @@ static void who_stops_polling_leaves_nothing_lying(void **state)
     close_both(&host, sender);
 }
 
+/* ---- waking ---------------------------------------------------------------------------- */
+
+enum { WAKES = 20000, LOOKS = 5 };
+
+struct waker {
+    struct smew_bus *bus;
+    atomic_uint asked;
+    atomic_uint done;
+    pthread_t thread;
+};
+
+static void *wake(void *argument)
+{
+    struct waker *waker = argument;
+
+    for (unsigned i = 1; i <= WAKES; i++) {
+        while (waker->asked < i)
+            ;
+        smew_bus_wake(waker->bus);
+        waker->done = i;
+    }
+    return NULL;
+}
+
+/* Polled while it happens, and a little longer: then the fd says that there is nothing. */
+static void a_wake_leaves_nothing_behind(void **state)
+{
+    struct waker waker = {.bus = open_host()};
+    struct pollfd ready = {.fd = smew_bus_fd(waker.bus), .events = POLLIN};
+
+    (void)state;
+    assert_int_equal(pthread_create(&waker.thread, NULL, wake, &waker), 0);
+    for (unsigned i = 1; i <= WAKES; i++) {
+        waker.asked = i;
+        while (waker.done < i)
+            (void)!smew_bus_poll(waker.bus, 0, 0);
+        for (int looks = 0; looks < LOOKS; looks++)
+            (void)!smew_bus_poll(waker.bus, 0, 0);
+        assert_int_equal(poll(&ready, 1, 0), 0);
+    }
+    assert_int_equal(pthread_join(waker.thread, NULL), 0);
+    kit_close(waker.bus);
+}
+
+/* ---- closing ----------------------------------------------------------------------------- */
+
+static void note_handled(struct smew_bus *bus, const struct smew_message *message, void *user)
+{
+    (void)bus;
+    (void)message;
+    ++*(unsigned *)user;
+}
+
+/* What was handled is told, however early the poller stopped and the bus was closed. */
+static void what_was_handled_is_no_dead_letter(void **state)
+{
+    struct smew_bus_options options = SMEW_BUS_OPTIONS_INIT;
+    struct smew_bus *host = open_host();
+    struct smew_bus *senders[2];
+    static struct kit_log letters;
+    unsigned handled[2] = {0, 0};
+
+    (void)state;
+    kit_log_init(&letters);
+    options.on_dead_letter = kit_note_letter;
+    options.user = &letters;
+    options.linger_ms = 100;
+    for (int i = 0; i < 2; i++) {
+        senders[i] = kit_open(&options);
+        kit_warm_up(senders[i], host);
+    }
+    kit_register(host, "a", note_handled, &handled[0]);
+    kit_register(host, "b", note_handled, &handled[1]);
+    for (int looks = 0; looks < NUMBERS; looks++) /* it takes the lanes */
+        (void)!smew_bus_poll(host, 0, 0);
+    for (int i = 0; i < 2; i++) {
+        kit_send(senders[0], "a", 1);
+        kit_send(senders[1], "b", 1);
+    }
+    while (handled[0] + handled[1] < 3)
+        (void)!smew_bus_poll(host, 0, 1);
+    smew_bus_close(host, 0, NULL);
+    for (int i = 0; i < 2; i++) {
+        while (kit_stats(senders[i]).in_flight)
+            (void)!smew_bus_poll(senders[i], 10, 0);
+        (void)!smew_bus_poll(senders[i], 10, 0);
+    }
+    assert_int_equal(handled[0] + handled[1] + letters.count, 4);
+    for (int i = 0; i < 2; i++)
+        kit_close(senders[i]);
+}
+
 /* ---- sleeping ------------------------------------------------------------------------ */
 
 static void *poll_and_sleep(void *argument)
@@ -294,6 +386,8 @@ int main(void)
         SUPPORT_TEST(with_a_loop_of_its_own_it_does_not),
         SUPPORT_TEST(a_poller_reads_for_sinks_too),
         SUPPORT_TEST(who_stops_polling_leaves_nothing_lying),
+        SUPPORT_TEST(a_wake_leaves_nothing_behind),
+        SUPPORT_TEST(what_was_handled_is_no_dead_letter),
         SUPPORT_TEST(no_wake_is_lost),
     };
 
