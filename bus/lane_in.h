@@ -113,8 +113,7 @@ void smew__lanes_tell(struct smew_bus *bus);
 /* The entry of an id that came over one of a sender's lanes, or NULL.  With the lock held. */
 struct smew__entry *smew__lane_in_find(struct smew__sender *sender, struct smew_message_id id);
 
-/* The sender has dialled anew: no record has a place on its new channel yet.  With the lock held.
- */
+/* The sender dialled anew: no record has a place on its new channel yet.  With the lock held. */
 void smew__lanes_in_forget_channel(struct smew__sender *sender);
 
 /* Frees lanes that were read out and answered.  The service thread, with both locks held. */

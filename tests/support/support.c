@@ -209,6 +209,22 @@ static void test_walks_visit_every_step(void **state)
     assert_int_equal(support_walk_allocations(five_steps, NULL), 2);
 }
 
+/* The second time it has no time for anything. */
+static void cut_short(void *argument)
+{
+    if (++*(unsigned *)argument != 2)
+        five_steps(NULL);
+}
+
+static void test_walks_go_on_behind_what_was_cut_short(void **state)
+{
+    unsigned attempts = 0;
+
+    (void)state;
+    assert_int_equal(support_walk_calls(EMFILE, cut_short, &attempts), 2);
+    assert_int_equal(attempts, 3 + 3); /* the third call had its turn, too */
+}
+
 /* A thread that gives back a block some time after the attempt that made it. */
 struct late {
     struct smew__thread thread;
@@ -314,6 +330,7 @@ int main(void)
         SUPPORT_TEST(test_children_of_the_nursery),
         SUPPORT_TEST(test_random_repeats),
         SUPPORT_TEST(test_walks_visit_every_step),
+        SUPPORT_TEST(test_walks_go_on_behind_what_was_cut_short),
         SUPPORT_TEST(test_walks_wait_for_other_threads),
         SUPPORT_TEST(test_walks_find_leaks),
     };

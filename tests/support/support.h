@@ -86,7 +86,8 @@ void support_random_fill(struct support_random *random, void *data, size_t size)
 
 /*
  * Calls `attempt` again and again, with the first, the second, the n-th system call of base/os
- * failing with this errno, until an attempt runs through without meeting the fault.  `attempt`
+ * failing with this errno, until three attempts in a row run through without meeting the fault (a
+ * busy machine may cut one short).  `attempt`
  * gives back what it got, at the latest support_settle_ms after it (other threads may run).  Fails
  * the test when a round leaks an fd or an allocation.  Answers how many rounds met the fault: a
  * walk of 0 tested nothing.

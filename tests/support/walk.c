@@ -16,6 +16,7 @@
 
 enum {
     MOST_ROUNDS = 10000,
+    ENOUGH = 3, /* rounds in a row that do not meet the fault: one may have been cut short */
     LOOKS_AT_REST = 20, /* a millisecond apart, and nothing has changed */
 };
 
@@ -76,6 +77,7 @@ static bool are_back(void *argument)
 static unsigned run_walk(const struct walk *walk, void (*attempt)(void *argument), void *argument)
 {
     struct rest before = {.counts = count()};
+    unsigned met = 0, missed = 0;
 
     if (!support_wait_until(is_at_rest, &before, support_settle_ms))
         fail_msg("the walk over %s cannot begin: fds and allocations do not come to rest",
@@ -94,8 +96,10 @@ static unsigned run_walk(const struct walk *walk, void (*attempt)(void *argument
                      n, walk->what, (int)now.fds - (int)before.counts.fds,
                      (long long)(now.allocations - before.counts.allocations));
         }
-        if (tripped == 0)
-            return n - 1;
+        met += tripped != 0;
+        missed = tripped != 0 ? 0 : missed + 1;
+        if (missed == ENOUGH)
+            return met;
     }
     fail_msg("the walk over %s does not end", walk->what);
     return 0;
