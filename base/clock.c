@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The two clocks.  clock_gettime cannot fail for these two on Linux, and is no system call there.
+ * The two clocks.  clock_gettime cannot fail for these on Linux, and is no system call there.
  */
 #include "base/clock.h"
 
@@ -25,6 +25,11 @@ uint64_t smew_now_ns(void)
 uint64_t smew__clock_wall_ns(void)
 {
     return read_clock(CLOCK_REALTIME);
+}
+
+uint64_t smew__clock_wall_coarse_ns(void)
+{
+    return read_clock(CLOCK_REALTIME_COARSE);
 }
 
 uint64_t smew__deadline_ns(uint64_t timeout_ms)

@@ -24,6 +24,7 @@
 #include "bus/inbound.h"
 #include "bus/intake.h"
 #include "bus/lane_out.h"
+#include "bus/lane_turn.h"
 #include "bus/options.h"
 #include "bus/outbox.h"
 #include "bus/peer.h"
@@ -184,10 +185,10 @@ static enum smew_status set_options(struct smew_bus *bus, const struct smew_bus_
 
 static void init_lists(struct smew_bus *bus)
 {
-    struct smew__list *lists[] = {&bus->siblings,  &bus->limbo,     &bus->outbox,
-                                  &bus->settled,   &bus->inbounds,  &bus->deliveries,
-                                  &bus->due,       &bus->peers_due, &bus->inbounds_due,
-                                  &bus->producers, &bus->lanes_lost};
+    struct smew__list *lists[] = {&bus->siblings,  &bus->limbo,      &bus->outbox,
+                                  &bus->settled,   &bus->inbounds,   &bus->deliveries,
+                                  &bus->due,       &bus->peers_due,  &bus->inbounds_due,
+                                  &bus->producers, &bus->lanes_lost, &bus->turns.untold};
 
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
         smew__list_init(lists[i]);
@@ -232,6 +233,7 @@ static void give_up(struct smew_bus *bus)
         cursor = 0;
     }
     smew__due_drop(bus);
+    smew__message_stock_fini(&bus->stock);
     smew__producers_free(bus);
     smew__topic_fini(bus);
     smew__serve_fini(bus);
@@ -245,6 +247,7 @@ static void give_up(struct smew_bus *bus)
         smew__directory_close(bus->directory);
     smew__fd_close(&bus->wake_fd);
     smew__condition_fini(&bus->changed);
+    smew__lane_turns_fini(&bus->turns);
     smew__mutex_fini(&bus->lock);
     smew__free(bus->node_name);
     smew__free(bus);
@@ -286,6 +289,8 @@ enum smew_status smew_bus_open(const char *url, const struct smew_bus_options *o
     bus->opened_ns = smew_now_ns();
     init_lists(bus);
     status = smew__mutex_init(&bus->lock);
+    if (!status)
+        status = smew__lane_turns_init(&bus->turns);
     if (!status)
         status = smew__condition_init(&bus->changed);
     if (status) {

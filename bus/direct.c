@@ -19,13 +19,13 @@
 #include "bus/options.h"
 #include "bus/route.h"
 #include "bus/service.h"
+#include "bus/trail.h"
 #include "bus/transport/shm/lanes.h"
 
 enum {
     CHECK_MS = 50,       /* a full lane's thread looks up from its sleep this often */
     TRY_AGAIN_MS = 1000, /* how often it does */
     SWITCH_MS = 20,      /* how long a send waits so that its pair may take the lane again */
-    TRAILS_MOST = 65536, /* idle ones are dropped beyond */
     POOL_PAYLOADS = 4,   /* of the largest size, that a pool has room for */
 };
 
@@ -52,60 +52,6 @@ struct attempt {
 
 /* ---- trails -------------------------------------------------------------------------- */
 
-static struct smew__trail *find_trail(struct smew__producer *producer, struct smew__text target)
-{
-    return smew__table_get(&producer->trails, target.data, target.size);
-}
-
-/* Are all its records answered?  Then a new one would know as much. */
-static bool is_idle(const struct smew__trail *trail)
-{
-    const struct smew__lane_out *lane = trail->sent_on;
-
-    return !lane || (lane->state == SMEW__LANE_GRANTED && !lane->after &&
-                     (int64_t)(lane->writer.tail_number - trail->last) > 0);
-}
-
-/* With both locks held.  Not before their number has doubled, however many are in use. */
-static void drop_idle(struct smew__producer *producer)
-{
-    struct smew__trail *trail;
-    size_t cursor = 0;
-
-    while ((trail = smew__table_next(&producer->trails, &cursor)) != NULL) {
-        if (!is_idle(trail))
-            continue;
-        (void)smew__table_remove(&producer->trails, trail->target, trail->size);
-        trail->route->users--;
-        smew__free(trail);
-    }
-    producer->trails_most = producer->trails.count * 2;
-    if (producer->trails_most < TRAILS_MOST)
-        producer->trails_most = TRAILS_MOST;
-}
-
-/* With both locks held. */
-static struct smew__trail *make_trail(struct smew__producer *producer, struct smew__text target)
-{
-    struct smew__trail *trail;
-
-    if (producer->trails.count >= TRAILS_MOST && producer->trails.count >= producer->trails_most)
-        drop_idle(producer);
-    trail = smew__calloc(1, sizeof(*trail) + target.size + 1);
-    if (!trail)
-        return NULL;
-    memcpy(trail->target, target.data, target.size);
-    trail->size = (uint32_t)target.size;
-    trail->route = smew__route_get(producer->bus, trail->target, trail->size);
-    if (!trail->route || !smew__table_put(&producer->trails, trail->target, trail->size, trail)) {
-        smew__free(trail);
-        return NULL;
-    }
-    trail->route->users++;
-    trail->detour = true; /* until the route is seen to be clear */
-    return trail;
-}
-
 static void set_behind(const struct smew__trail *trail, struct smew__behind *behind)
 {
     struct smew__behind last = {.lane = trail->sent_on, .number = trail->last};
@@ -124,7 +70,7 @@ void smew__direct_leave(struct smew_bus *bus, const char *target, struct smew__b
     if (!producer)
         return;
     smew__mutex_lock(&producer->lock);
-    trail = find_trail(producer, (struct smew__text){target, strlen(target)});
+    trail = smew__trail_find(producer, (struct smew__text){target, strlen(target)});
     if (trail) {
         trail->detour = true;
         set_behind(trail, behind);
@@ -134,16 +80,22 @@ void smew__direct_leave(struct smew_bus *bus, const char *target, struct smew__b
 
 /* ---- writing ------------------------------------------------------------------------- */
 
-/* The lane's state, and that of the directory, still allow it. */
-static bool is_ready(const struct attempt *attempt, const struct smew__trail *trail)
+bool smew__direct_is_ready(const struct smew_bus *bus, const struct smew__trail *trail)
 {
-    return trail && trail->lane && !trail->detour && trail->lane->state == SMEW__LANE_GRANTED &&
+    return trail->lane && !trail->detour && trail->lane->state == SMEW__LANE_GRANTED &&
            !trail->lane->failed && !trail->lane->ended &&
-           trail->epoch == smew__directory_epoch(attempt->bus->directory);
+           trail->epoch == smew__directory_epoch(bus->directory);
 }
 
-static void note_sent(struct smew__producer *producer, struct smew__trail *trail, size_t bytes,
-                      uint64_t number)
+/* Only its thread writes it. */
+static void add(atomic_uint_fast64_t *counter, uint64_t more)
+{
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + more,
+                          memory_order_relaxed);
+}
+
+void smew__direct_sent(struct smew__producer *producer, struct smew__trail *trail, size_t bytes,
+                       uint64_t number)
 {
     struct smew__lane_out *lane = trail->lane;
 
@@ -152,8 +104,8 @@ static void note_sent(struct smew__producer *producer, struct smew__trail *trail
     trail->last = number;
     trail->alone = false;
     atomic_store_explicit(&lane->committed, number + 1, memory_order_release);
-    atomic_fetch_add_explicit(&producer->sent, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&producer->bytes, bytes, memory_order_relaxed);
+    add(&producer->sent, 1);
+    add(&producer->bytes, bytes);
     if (smew__lane_writer_must_ring(&lane->writer))
         smew__channel_ring(lane->channel);
     if (!smew__lane_writer_is_read(&lane->writer))
@@ -285,7 +237,7 @@ static enum outcome write_record(struct attempt *attempt, struct smew__trail *tr
     switch (attempt->status) {
     case SMEW_OK:
         if (!attempt->loan)
-            note_sent(attempt->producer, trail, envelope.payload_size, number);
+            smew__direct_sent(attempt->producer, trail, envelope.payload_size, number);
         return DONE;
     case SMEW_TOO_BIG:
         return want_pool(attempt, trail);
@@ -417,9 +369,9 @@ static enum outcome prepare(struct attempt *attempt)
 
         smew__mutex_lock(&producer->lock);
         smew__bus_lock(bus);
-        trail = find_trail(producer, attempt->envelope->target);
+        trail = smew__trail_find(producer, attempt->envelope->target);
         if (!trail)
-            trail = make_trail(producer, attempt->envelope->target);
+            trail = smew__trail_make(producer, attempt->envelope->target);
         outcome = trail ? look(attempt, trail, &until_ns) : PASS;
         if (trail && outcome == PASS) {
             trail->detour = true;
@@ -434,6 +386,21 @@ static enum outcome prepare(struct attempt *attempt)
 }
 
 /* ---- waiting for room ---------------------------------------------------------------- */
+
+/* Looks for as long as that pays: true when the receiver has made room. */
+static bool look_for_room(const struct attempt *attempt, struct smew__lane_out *lane)
+{
+    struct smew__spin *spin = &attempt->producer->spin;
+
+    while (smew__spin_goes_on(spin, smew_now_ns())) {
+        if (smew__lane_writer_turn(&lane->writer) != attempt->turn) {
+            smew__spin_paid(spin);
+            return true;
+        }
+        smew__spin_pause();
+    }
+    return false;
+}
 
 /* The lane is full.  With the producer's lock held, which is given back meanwhile. */
 static enum outcome wait_for_room(struct attempt *attempt, struct smew__lane_out *lane)
@@ -452,7 +419,8 @@ static enum outcome wait_for_room(struct attempt *attempt, struct smew__lane_out
     smew__lane_writer_refresh(&lane->writer);
     lane->sleeping = true; /* keeps its memory */
     smew__mutex_unlock(&producer->lock);
-    (void)smew__lane_writer_wait(&lane->writer, attempt->turn, until_ns);
+    if (!look_for_room(attempt, lane))
+        (void)smew__lane_writer_wait(&lane->writer, attempt->turn, until_ns);
     smew__mutex_lock(&producer->lock);
     lane->sleeping = false;
     if (lane->state == SMEW__LANE_GRANTED)
@@ -488,8 +456,8 @@ static enum outcome try_lane(struct attempt *attempt)
     bool ready;
 
     smew__mutex_lock(&producer->lock);
-    trail = find_trail(producer, attempt->envelope->target);
-    ready = is_ready(attempt, trail);
+    trail = smew__trail_find(producer, attempt->envelope->target);
+    ready = trail && smew__direct_is_ready(attempt->bus, trail);
     if (ready) {
         outcome = write_record(attempt, trail);
         if (outcome == DONE && attempt->status == SMEW_FULL)
@@ -559,11 +527,11 @@ bool smew__direct_return(struct smew__direct_loan *loan, struct smew__envelope *
     bool sent = false;
 
     smew__mutex_lock(&producer->lock);
-    trail = envelope ? find_trail(producer, envelope->target) : NULL;
+    trail = envelope ? smew__trail_find(producer, envelope->target) : NULL;
     if (envelope && still_leads(loan, trail)) {
         envelope->flags = loan->alone ? SMEW__ENVELOPE_ALONE : 0;
-        note_sent(producer, trail, envelope->payload_size,
-                  finish(producer, lane, envelope, &loan->draft));
+        smew__direct_sent(producer, trail, envelope->payload_size,
+                          finish(producer, lane, envelope, &loan->draft));
         sent = true;
     } else if (trail) {
         trail->detour = true;

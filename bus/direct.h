@@ -43,6 +43,12 @@ bool smew__direct_return(struct smew__direct_loan *loan, struct smew__envelope *
 /* Gives a record back that was not committed. */
 void smew__direct_release(struct smew__direct_loan *loan);
 
+/* May a record for this trail be written now?  With the producer's lock held. */
+bool smew__direct_is_ready(const struct smew_bus *bus, const struct smew__trail *trail);
+/* It was committed in the trail's lane: notes it, and rings.  With the producer's lock held. */
+void smew__direct_sent(struct smew__producer *producer, struct smew__trail *trail, size_t bytes,
+                       uint64_t number);
+
 /* The calling thread's next message for a target goes the common way.  Without a lock. */
 void smew__direct_leave(struct smew_bus *bus, const char *target, struct smew__behind *behind);
 

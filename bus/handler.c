@@ -81,9 +81,6 @@ void smew__handler_run(struct smew_bus *bus, struct smew__due *due)
         registration->handler(bus, message, registration->user);
         smew__handler_leave(bus);
     }
-    smew__bus_lock(bus);
-    smew__intake_settle(message); /* not before: whoever holds it may be done long since */
-    smew__bus_unlock(bus);
 }
 
 struct smew_message *smew_message_hold(const struct smew_message *message)

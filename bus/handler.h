@@ -20,7 +20,7 @@ struct smew__handler_context {
 /* The calling thread's context, or NULL outside of handlers. */
 struct smew__handler_context *smew__handler_current(void);
 
-/* Runs the handler of a queued delivery; a smew__due's run. */
+/* Runs the handler of a queued delivery; a smew__due's run.  The caller settles the message. */
 void smew__handler_run(struct smew_bus *bus, struct smew__due *due);
 
 /* Marks the thread as inside a handler; leave commits its sends.  Without the lock. */

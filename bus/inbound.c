@@ -40,11 +40,13 @@ static void on_closed(struct smew__watch *watch)
     uint64_t bytes = smew__channel_shared_bytes(inbound->channel);
 
     inbound->channel->ops->close(inbound->channel);
+    smew__mutex_lock(&bus->turns.reading);
     smew__bus_lock(bus);
     smew__list_remove(&inbound->link);
     bus->stats.connections--;
     bus->lane_bytes -= bytes;
     smew__bus_unlock(bus);
+    smew__mutex_unlock(&bus->turns.reading);
     smew__buffer_fini(&inbound->out);
     smew__free(inbound->done);
     smew__free(inbound->results);
@@ -146,7 +148,7 @@ static bool next_ack(struct smew__inbound *inbound, struct smew__ack *ack,
     return true;
 }
 
-void smew__inbound_acknowledge(struct smew__inbound *inbound)
+static void acknowledge(struct smew__inbound *inbound)
 {
     struct smew_bus *bus = inbound->bus;
     struct smew__ack_result results[RESULTS_MOST];
@@ -388,7 +390,7 @@ static enum smew_status serve_lanes(struct smew__inbound *inbound)
     return status;
 }
 
-void smew__inbound_service(struct smew__inbound *inbound)
+static void serve(struct smew__inbound *inbound)
 {
     enum smew_status status = serve_lanes(inbound);
 
@@ -397,19 +399,31 @@ void smew__inbound_service(struct smew__inbound *inbound)
     if (status)
         lose(inbound, status);
     else
-        smew__inbound_acknowledge(inbound);
+        acknowledge(inbound);
+}
+
+void smew__inbound_service(struct smew__inbound *inbound)
+{
+    struct smew_bus *bus = inbound->bus;
+
+    smew__mutex_lock(&bus->turns.reading);
+    serve(inbound);
+    smew__mutex_unlock(&bus->turns.reading);
 }
 
 static void on_ready(struct smew__watch *watch)
 {
     struct smew__inbound *inbound = SMEW_CONTAINER(watch, struct smew__inbound, watch);
     struct smew_bus *bus = inbound->bus;
-    enum smew_status status = smew__channel_drain(inbound->channel, bus->codec, on_item, inbound);
+    enum smew_status status;
 
+    smew__mutex_lock(&bus->turns.reading);
+    status = smew__channel_drain(inbound->channel, bus->codec, on_item, inbound);
     if (status && status != SMEW_AGAIN)
         lose(inbound, status);
     else
-        smew__inbound_service(inbound);
+        serve(inbound);
+    smew__mutex_unlock(&bus->turns.reading);
 }
 
 void smew__inbounds_look(struct smew_bus *bus)
@@ -439,18 +453,20 @@ void smew__inbound_open(struct smew_bus *bus, struct smew_channel *channel)
     inbound->watch.closed = on_closed;
     smew__list_init(&inbound->due);
     smew__buffer_init(&inbound->out);
+    smew__mutex_lock(&bus->turns.reading);
     smew__bus_lock(bus);
     smew__list_append(&bus->inbounds, &inbound->link);
     bus->stats.connections++;
     bus->lane_bytes += smew__channel_shared_bytes(channel);
     smew__bus_unlock(bus);
+    smew__mutex_unlock(&bus->turns.reading);
     if (smew__watch_start(&inbound->watch, bus, channel->ops->interest(channel))) {
         smew__watch_stop(&inbound->watch);
         return;
     }
     if (who.uid >= 0 && who.uid != smew__process_user() &&
         refuse(inbound, SMEW_PERMISSION, "this bus belongs to another user") == SMEW_OK)
-        smew__inbound_acknowledge(inbound);
+        smew__inbound_service(inbound);
 }
 
 bool smew__inbound_all_told(const struct smew_bus *bus)
@@ -467,10 +483,12 @@ bool smew__inbound_all_told(const struct smew_bus *bus)
 
 void smew__inbound_close_all(struct smew_bus *bus)
 {
+    smew__mutex_lock(&bus->turns.reading);
     SMEW_LIST_EACH_SAFE (link, &bus->inbounds) {
         struct smew__inbound *inbound = SMEW_CONTAINER(link, struct smew__inbound, link);
 
-        smew__inbound_acknowledge(inbound);
+        acknowledge(inbound);
         lose(inbound, SMEW_OK);
     }
+    smew__mutex_unlock(&bus->turns.reading);
 }

@@ -11,7 +11,8 @@
  * Completions may come in any order.  `done` marks the positions beyond `completed`; an ACK
  * carries the completed prefix, and one by one what is complete beyond it or did not end OK.
  *
- * The service thread alone touches channel and watch; the rest is under the node's lock.
+ * The service thread alone touches channel and watch, with `reading` held (lane_turn.h), since a
+ * poller may read the lanes; the rest is under the node's lock.
  */
 
 #include "bus/sender.h"
@@ -56,9 +57,6 @@ void smew__inbound_service(struct smew__inbound *inbound);
 
 /* A bell may be lost with who should have rung it: lanes are looked at now and then.  Locked. */
 void smew__inbounds_look(struct smew_bus *bus);
-
-/* Sends what there is to acknowledge.  On the service thread, without the lock. */
-void smew__inbound_acknowledge(struct smew__inbound *inbound);
 
 /* Does everybody know what we completed?  For closing the bus, with the lock held. */
 bool smew__inbound_all_told(const struct smew_bus *bus);

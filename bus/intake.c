@@ -274,7 +274,7 @@ void smew__intake_complete(struct smew_message *message, enum smew_status status
     smew__registration_unref(delivery->registration);
     delivery->registration = NULL;
     smew__condition_broadcast(&bus->changed);
-    smew__message_unref(message);
+    smew__message_stock_unref(&bus->stock, message);
 }
 
 void smew__intake_settle(struct smew_message *message)

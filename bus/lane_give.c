@@ -37,6 +37,7 @@ static void leave_chain(struct smew__lane_in *lane)
 
 void smew__lane_in_release(struct smew__lane_in *lane)
 {
+    smew__lane_in_tell(lane);
     if (lane->bytes) {
         lane->bus->lane_bytes -= lane->bytes;
         lane->bus->stats.lanes_in--;
@@ -168,6 +169,7 @@ static enum smew_status make_lane(struct smew__inbound *inbound, const struct sm
     lane->stream = (uint32_t)ask->lane;
     lane->after = ask->after;
     smew__list_init(&lane->link);
+    smew__list_init(&lane->untold);
     smew__bus_lock(bus);
     status = join_chain(lane, ask->after, ask->window);
     if (!status && !reserve(lane, &order))

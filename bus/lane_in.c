@@ -2,8 +2,8 @@
 /*
  * Lanes of others in our memory.
  *
- * Happy path: a bell wakes the service thread, which takes records in turns of a lane each until
- * the lane is empty, arms it, and looks once more.
+ * Happy path: whoever has his turn (lane_turn.h) takes records in turns of a lane each until the
+ * lane is empty; the service thread then arms it, and looks once more.
  *
  * Failure modes: a damaged record costs that record, which is counted, logged with its number, and
  * answered CORRUPT; its producer sends it again if its own copy is whole.  A lane that goes on
@@ -19,12 +19,15 @@
 #include "base/clock.h"
 #include "bus/inbound.h"
 #include "bus/intake.h"
+#include "bus/lane_turn.h"
 #include "bus/request.h"
 #include "diagnostics/log.h"
 
 enum {
-    TURN = 64,           /* records of a lane before another one's turn */
-    BUDGET = 1024,       /* records before other channels' turn */
+    TURN = 64,     /* records of a lane before another one's turn */
+    BUDGET = 1024, /* records before other channels' turn */
+    TELL_SHARE = 8,
+    SMALL = 4096,        /* bytes of a body that are checked and copied with the lock held */
     KNOWN_MS = 60000,    /* how long the ids of a lane that is over are known */
     RETIRED_MOST = 1024, /* of one sender; an honest one's are few */
 };
@@ -34,8 +37,40 @@ enum {
 /* Its channel hears of it if its thread wants to, or if it is something special. */
 static void publish(struct smew__lane_in *lane)
 {
+    smew__list_remove(&lane->untold);
+    lane->told_position = lane->reader.next_position;
     if (smew__lane_reader_publish(&lane->reader) && lane->inbound)
         smew__channel_ring(lane->inbound->channel);
+}
+
+/*
+ * While the poller has more to run, what was completed is told an eighth of the lane at a time: it
+ * costs a fence, and maybe a system call.  It tells the rest when nothing is due any more or it
+ * returns, and the guard does when a handler takes long.  A pool's blocks are needed at once.
+ */
+static void publish_soon(struct smew__lane_in *lane)
+{
+    const struct smew__lane_reader *reader = &lane->reader;
+
+    if (!lane->bus->turns.taken || !lane->bus->running || lane->pooled ||
+        smew__list_empty(&lane->bus->due) ||
+        reader->completed - reader->published >= lane->window / TELL_SHARE ||
+        reader->next_position - lane->told_position >= lane->memory.ring_bytes / TELL_SHARE)
+        publish(lane);
+    else if (smew__list_empty(&lane->untold))
+        smew__list_append(&lane->bus->turns.untold, &lane->untold);
+}
+
+void smew__lane_in_tell(struct smew__lane_in *lane)
+{
+    if (!smew__list_empty(&lane->untold))
+        publish(lane);
+}
+
+void smew__lanes_tell(struct smew_bus *bus)
+{
+    while (!smew__list_empty(&bus->turns.untold))
+        publish(SMEW_CONTAINER(bus->turns.untold.next, struct smew__lane_in, untold));
 }
 
 static struct smew__entry *entry_of(struct smew__lane_in *lane, uint64_t number)
@@ -97,7 +132,7 @@ void smew__lane_in_complete(struct smew__lane_in *lane, uint64_t number, struct 
             give_up(lane);
         release_pooled(lane, number);
         smew__lane_reader_complete(&lane->reader, number, status);
-        publish(lane);
+        publish_soon(lane);
     }
     /* It came again on the channel: its sender had given the lane up, whether or not we have. */
     if (entry->position && lane->sender->inbound)
@@ -170,7 +205,8 @@ static bool reads_in_place(const struct smew_bus *bus, uint64_t payload_size)
 struct arrival {
     struct smew__lane_record record;
     struct smew__item item;
-    struct smew_message *message; /* NULL: no memory */
+    const struct smew__envelope *envelope; /* the item's, or the message's own */
+    struct smew_message *message;          /* NULL: no memory */
     bool in_place;
 };
 
@@ -230,14 +266,24 @@ static enum smew_status make_pooled(struct smew__lane_in *lane, struct arrival *
     return status;
 }
 
-/* Checks the record, and makes a message of it.  CORRUPT: it is lost. */
-static enum smew_status make_message(struct smew__lane_in *lane, struct arrival *arrival)
+/*
+ * Checks the record, and makes a message of it.  CORRUPT: it is lost.  With the lock held if it is
+ * small.
+ */
+static enum smew_status make_message(struct smew__lane_in *lane, struct arrival *arrival,
+                                     bool small)
 {
     struct smew__lane_meaning meaning = meaning_of(lane);
     const struct smew__lane_record *record = &arrival->record;
     bool pooled = record->header.kind & SMEW__RECORD_POOLED;
-    enum smew_status status;
+    enum smew_status status = SMEW_NO_MACHINE;
 
+    if (small && !reads_in_place(lane->bus, record->header.payload_size))
+        status = smew__lane_take_plain(&meaning, record, &lane->bus->stock, &arrival->message);
+    if (!status)
+        arrival->envelope = &arrival->message->envelope;
+    if (status != SMEW_NO_MACHINE)
+        return status;
     arrival->in_place = !pooled && reads_in_place(lane->bus, record->header.payload_size);
     status = smew__lane_record_check(record, arrival->in_place ? NULL : lane->copy);
     if (!status)
@@ -254,7 +300,7 @@ static enum smew_status make_message(struct smew__lane_in *lane, struct arrival 
 /* With the lock held: a record is in flight until it is completed, here or later. */
 static void admit(struct smew__lane_in *lane, const struct arrival *arrival)
 {
-    const struct smew__envelope *envelope = &arrival->item.envelope;
+    const struct smew__envelope *envelope = arrival->envelope;
     uint64_t number = arrival->record.number;
     enum smew_status status = SMEW_NO_MACHINE;
 
@@ -273,24 +319,34 @@ static void admit(struct smew__lane_in *lane, const struct arrival *arrival)
         lane->bus->stats.in_place += arrival->in_place;
         return;
     }
-    smew__message_unref(arrival->message);
     smew__lane_in_complete(lane, number, envelope->target, status);
+    smew__message_unref(arrival->message);
 }
 
-/* Takes one record, or finds damage: OK for both; else why there is none. */
+/*
+ * Takes one record, or finds damage: OK for both; else why there is none.  With the lock held,
+ * which is given back for as long as a large one is checked and copied.
+ */
 static enum smew_status take(struct smew__lane_in *lane)
 {
     struct smew_bus *bus = lane->bus;
-    struct arrival arrival = {.message = NULL};
-    enum smew_status status;
+    struct arrival arrival;
+    enum smew_status status = next_record(lane, &arrival.record);
+    bool small;
 
-    smew__bus_lock(bus);
-    status = next_record(lane, &arrival.record);
-    smew__bus_unlock(bus);
     if (status)
         return status == SMEW_CORRUPT ? SMEW_OK : status;
-    status = make_message(lane, &arrival);
-    smew__bus_lock(bus);
+    arrival.item.memory = NULL;
+    arrival.message = NULL;
+    arrival.envelope = &arrival.item.envelope;
+    arrival.in_place = false;
+    small =
+        arrival.record.body_size <= SMALL && !(arrival.record.header.kind & SMEW__RECORD_POOLED);
+    if (!small)
+        smew__bus_unlock(bus);
+    status = make_message(lane, &arrival, small);
+    if (!small)
+        smew__bus_lock(bus);
     if (status) {
         release_pooled(lane, arrival.record.number);
         smew__lane_reader_lose(&lane->reader, &arrival.record);
@@ -298,20 +354,8 @@ static enum smew_status take(struct smew__lane_in *lane)
     } else {
         admit(lane, &arrival);
     }
-    smew__bus_unlock(bus);
     smew__item_fini(&arrival.item);
     return SMEW_OK;
-}
-
-/* It is empty: true when something came after all. */
-static bool arm(struct smew__lane_in *lane)
-{
-    bool more;
-
-    smew__bus_lock(lane->bus);
-    more = smew__lane_reader_arm(&lane->reader);
-    smew__bus_unlock(lane->bus);
-    return more;
 }
 
 /* May its memory be touched?  Not before its producer has attached it, or if it made holes. */
@@ -330,26 +374,54 @@ static bool settle(struct smew__lane_in *lane)
     return lane->settled;
 }
 
-/* Up to `most` records; true when there is more. */
-static bool serve(struct smew__lane_in *lane, unsigned most)
+/* With the lock held: up to as many as the pass may have; true when there is more. */
+static bool take_some(struct smew__lane_in *lane, struct smew__lane_pass *pass)
 {
     enum smew_status status = SMEW_OK;
+    unsigned count = 0;
 
-    if (lane->read_out || !settle(lane) || lane->after)
-        return false;
-    for (unsigned i = 0; i < most && !status; i++)
+    while (count < pass->most && !status) {
         status = take(lane);
-    if (lane->read_out) {
-        smew__bus_lock(lane->bus);
-        unblock(lane);
-        smew__bus_unlock(lane->bus);
+        count += !status;
     }
+    pass->count += count;
+    if (pass->polls)
+        lane->bus->stats.polled += count;
+    if (lane->read_out)
+        unblock(lane);
     if (!status)
         return true;
-    return status == SMEW_AGAIN && arm(lane);
+    return status == SMEW_AGAIN && pass->arms && smew__lane_reader_arm(&lane->reader);
 }
 
-/* The next lane of a channel, NULL at the end.  Only the service thread takes them out. */
+/* Without the lock: does it look as if there was nothing? */
+static bool looks_empty(const struct smew__lane_in *lane)
+{
+    return lane->settled && lane->memory.header && !smew__lane_reader_peek(&lane->reader);
+}
+
+static void serve(struct smew__lane_in *lane, struct smew__lane_pass *pass)
+{
+    struct smew_bus *bus = lane->bus;
+    bool is_over;
+
+    if (pass->hasty && looks_empty(lane))
+        return;
+    smew__bus_lock(bus);
+    is_over = lane->read_out;
+    if (!is_over && !lane->settled) {
+        smew__bus_unlock(bus);
+        is_over = !settle(lane);
+        smew__bus_lock(bus);
+    }
+    bus->gathering = pass->polls;
+    if (!is_over && !lane->after)
+        pass->more |= take_some(lane, pass);
+    bus->gathering = false;
+    smew__bus_unlock(bus);
+}
+
+/* The next lane of a channel, NULL at the end.  With `reading` held. */
 static struct smew__lane_in *next_lane(struct smew__inbound *inbound, struct smew__lane_in *lane)
 {
     struct smew__sender *sender = inbound->sender;
@@ -363,17 +435,38 @@ static struct smew__lane_in *next_lane(struct smew__inbound *inbound, struct sme
     return NULL;
 }
 
+void smew__lanes_read(struct smew__inbound *inbound, struct smew__lane_pass *pass)
+{
+    struct smew__lane_in *lane = inbound->sender ? next_lane(inbound, NULL) : NULL;
+
+    for (; lane; lane = next_lane(inbound, lane))
+        serve(lane, pass);
+}
+
 bool smew__lanes_serve(struct smew__inbound *inbound)
 {
+    struct smew__lane_pass pass = {.most = TURN, .arms = true, .more = true};
+
+    for (unsigned turns = 0; pass.more && turns < BUDGET / TURN; turns++) {
+        pass.more = false;
+        if (!smew__lanes_are_mine(inbound->bus))
+            break;
+        smew__lanes_read(inbound, &pass);
+    }
+    return pass.more;
+}
+
+bool smew__lanes_arm(struct smew__inbound *inbound)
+{
+    struct smew__lane_in *lane = inbound->sender ? next_lane(inbound, NULL) : NULL;
     bool more = false;
 
-    for (unsigned turns = 0; inbound->sender && turns < BUDGET / TURN; turns++) {
-        more = false;
-        for (struct smew__lane_in *lane = next_lane(inbound, NULL); lane;
-             lane = next_lane(inbound, lane))
-            more |= serve(lane, TURN);
-        if (!more)
-            break;
+    for (; lane; lane = next_lane(inbound, lane)) {
+        smew__bus_lock(lane->bus);
+        /* One that is not settled was armed when it was made. */
+        if (!lane->read_out && !lane->after && lane->settled)
+            more |= smew__lane_reader_arm(&lane->reader);
+        smew__bus_unlock(lane->bus);
     }
     return more;
 }
@@ -383,10 +476,16 @@ bool smew__lanes_serve(struct smew__inbound *inbound)
 /* Reads a lane to its end, for the last time. */
 static void read_out(struct smew__lane_in *lane)
 {
+    struct smew__lane_pass pass = {.most = TURN, .more = true};
+
+    smew__bus_lock(lane->bus);
     lane->after = 0; /* those before it are read out: they come first in the list */
+    smew__bus_unlock(lane->bus);
     smew__lane_reader_leave(&lane->reader);
-    while (serve(lane, TURN))
-        ;
+    while (pass.more) {
+        pass.more = false;
+        serve(lane, &pass);
+    }
 }
 
 void smew__lanes_retire(struct smew__inbound *inbound)
@@ -398,6 +497,7 @@ void smew__lanes_retire(struct smew__inbound *inbound)
         if (lane->memory.header)
             read_out(lane);
         smew__bus_lock(bus);
+        smew__lane_in_tell(lane);
         if (lane->memory.header)
             smew__lane_reader_close(&lane->reader, SMEW__LANE_CLOSED);
         lane->inbound = NULL;

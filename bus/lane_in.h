@@ -25,7 +25,8 @@
  * the record is completed: a handler may hold as many as the lane's window has.  The same holds for
  * payloads in the lane's pool.
  *
- * Locks: the service thread alone reads; everything else is under the node's lock.
+ * Locks: who has its turn reads (lane_turn.h), with `reading` held; everything else is under the
+ * node's lock, and what both touch under both.
  */
 
 #include "bus/barrier.h"
@@ -46,6 +47,8 @@ struct smew__lane_in {
     struct smew__sender *sender;
     struct smew__inbound *inbound; /* NULL: retired */
     struct smew__list link;        /* in sender->lanes, in the order of being given */
+    struct smew__list untold;      /* in turns.untold: completed, and not published */
+    uint64_t told_position;        /* that was read when it was published last */
     uint32_t stream;
     uint64_t after; /* the stream of the lane before it, as long as that is read; 0: none */
     bool ended;     /* by its producer, and read_out */
@@ -72,18 +75,40 @@ struct smew__lane_in {
 void smew__lane_in_release(struct smew__lane_in *lane);
 void smew__lane_in_free(struct smew__lane_in *lane); /* with the lock held */
 
-/* Answers the channel's questions for lanes.  The service thread, without the lock. */
+/* Answers the channel's questions for lanes.  The service thread, with `reading` held alone. */
 enum smew_status smew__lanes_give(struct smew__inbound *inbound);
 
-/* Reads what there is, up to a budget; true when there is more.  The service thread. */
+/* What somebody who has his turn reads. */
+struct smew__lane_pass {
+    unsigned most;  /* records of each lane */
+    bool arms;      /* lanes that it leaves empty */
+    bool polls;     /* the poller's own: nobody has to be woken for what is due then */
+    bool hasty;     /* passes over lanes that show no next record: ends and damage do not show */
+    bool more;      /* out: there is more in some lane */
+    uint32_t count; /* out: records, added up */
+};
+/* Reads the lanes of a channel, once each.  With `reading` held. */
+void smew__lanes_read(struct smew__inbound *inbound, struct smew__lane_pass *pass);
+
+/* Reads what there is, up to a budget; true when there is more.  The service thread, as above. */
 bool smew__lanes_serve(struct smew__inbound *inbound);
 
-/* The channel is about to close: reads every lane out, and retires it.  The service thread. */
+/* Arms each of its lanes; true when something has come.  With `reading` held. */
+bool smew__lanes_arm(struct smew__inbound *inbound);
+
+/*
+ * The channel is about to close: reads every lane out, and retires it.  The service thread, with
+ * `reading` held.
+ */
 void smew__lanes_retire(struct smew__inbound *inbound);
 
 /* The node's answer to a record.  With the lock held. */
 void smew__lane_in_complete(struct smew__lane_in *lane, uint64_t number, struct smew__text target,
                             enum smew_status status);
+
+/* Publishes what was left for later, of one or of all.  With the lock held. */
+void smew__lane_in_tell(struct smew__lane_in *lane);
+void smew__lanes_tell(struct smew_bus *bus);
 
 /* The entry of an id that came over one of a sender's lanes, or NULL.  With the lock held. */
 struct smew__entry *smew__lane_in_find(struct smew__sender *sender, struct smew_message_id id);
@@ -91,7 +116,7 @@ struct smew__entry *smew__lane_in_find(struct smew__sender *sender, struct smew_
 /* The sender dialled anew: no record has a place on its new channel yet.  With the lock held. */
 void smew__lanes_in_forget_channel(struct smew__sender *sender);
 
-/* Frees lanes that were read out and answered.  The service thread, with the lock held. */
+/* Frees lanes that were read out and answered.  The service thread, with both locks held. */
 void smew__lanes_in_sweep(struct smew__sender *sender);
 /* Those of a sender that is gone.  With the lock held. */
 void smew__lanes_in_free(struct smew__sender *sender);

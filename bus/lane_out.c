@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "bus/lane_revive.h"
 #include "bus/service.h"
+#include "bus/trail.h"
 #include "bus/transport/shm/lanes.h"
 #include "diagnostics/log.h"
 
@@ -112,6 +113,8 @@ static void forget(struct smew__lane_out *lane)
         }
         if (trail->sent_on == lane)
             trail->sent_on = NULL;
+        if (trail->named_for == lane)
+            trail->named_for = NULL;
     }
     SMEW_LIST_EACH (link, &producer->lanes) {
         struct smew__lane_out *other = SMEW_CONTAINER(link, struct smew__lane_out, link);

@@ -45,6 +45,8 @@
 #include "bus/peer.h"
 #include "bus/shm/writer.h"
 
+struct smew__trail; /* trail.h */
+
 enum smew__lane_out_state {
     SMEW__LANE_WANTED,
     SMEW__LANE_ASKED,
@@ -90,28 +92,16 @@ struct smew__lane_out {
     atomic_uint watchers; /* who waits for `settled` under the node's lock */
 };
 
-/* What a thread knows of a target. */
-struct smew__trail {
-    struct smew__lane_out *lane;    /* that its next record takes; NULL: to be chosen */
-    struct smew__lane_out *sent_on; /* of its last record; NULL: it has none in a lane */
-    uint64_t last;                  /* that record's number */
-    uint64_t epoch;            /* of the directory, when the lane was found to lead to its host */
-    struct smew__route *route; /* counted as a user */
-    uint64_t tried_ns;         /* when it last waited in vain for the common way to be clear */
-    bool detour;               /* something of the pair went the common way */
-    bool alone;                /* the next record says so */
-    uint32_t size;
-    char target[];
-};
-
 struct smew__producer {
     struct smew_bus *bus;
     struct smew__list link; /* in bus->producers */
     struct smew__mutex lock;
-    struct smew__list lanes;   /* in the order in which they were wanted */
-    struct smew__table trails; /* by target */
-    size_t trails_most;        /* when idle ones are dropped next; 0: never were */
-    bool orphan;               /* its thread has ended; with the node's lock */
+    struct smew__list lanes;    /* in the order in which they were wanted */
+    struct smew__table trails;  /* by target */
+    struct smew__trail *latest; /* of a plain message, or NULL */
+    size_t trails_most;         /* when idle ones are dropped next; 0: never were */
+    bool orphan;                /* its thread has ended; with the node's lock */
+    struct smew__spin spin;     /* of its waits for room; its thread's alone */
     /* without a lock, for the statistics; written by the thread */
     atomic_uint_fast64_t sent;
     atomic_uint_fast64_t bytes;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "serialization/record_plain.h"
 
 /* ---- names --------------------------------------------------------------------------- */
 
@@ -19,6 +20,14 @@ void smew__lane_names_fini(struct smew__lane_names *names)
     smew__free(names->by_number);
     smew__table_fini(&names->by_text);
     *names = (struct smew__lane_names){0};
+}
+
+const struct smew__lane_name *smew__lane_name_known(const struct smew__lane_names *names,
+                                                    const char *text, size_t size)
+{
+    const struct smew__lane_name *name = smew__table_get(&names->by_text, text, size);
+
+    return name && name->known ? name : NULL;
 }
 
 /* Room for this number; false when out of memory. */
@@ -252,6 +261,14 @@ void smew__lane_cancel(struct smew__lane_writer *writer, const struct smew__lane
 
 /* ---- reading ------------------------------------------------------------------------- */
 
+static bool name_of(const struct smew__lane_names *names, uint32_t number, struct smew__text *text)
+{
+    if (number >= names->room || !names->by_number[number])
+        return false;
+    *text = (struct smew__text){names->by_number[number]->text, names->by_number[number]->size};
+    return true;
+}
+
 static bool resolve(void *owner, enum smew__envelope_names which, uint32_t number,
                     struct smew__text *text)
 {
@@ -262,10 +279,7 @@ static bool resolve(void *owner, enum smew__envelope_names which, uint32_t numbe
         names = meaning->targets;
     else if (which != SMEW__ENVELOPE_EVENT)
         return false;
-    if (number >= names->room || !names->by_number[number])
-        return false;
-    *text = (struct smew__text){names->by_number[number]->text, names->by_number[number]->size};
-    return true;
+    return name_of(names, number, text);
 }
 
 /* The receiving side: the last definition of a number counts. */
@@ -289,6 +303,67 @@ static enum smew_status learn_name(struct smew__lane_names *names, uint32_t numb
     return SMEW_OK;
 }
 
+static struct smew__text put_text(char **at, struct smew__text text)
+{
+    struct smew__text copy = {*at, text.size};
+
+    memcpy(*at, text.data, text.size + 1); /* terminated, as it is */
+    *at += text.size + 1;
+    return copy;
+}
+
+/* Behind the body, one byte further on, are the texts. */
+static void fill_plain(struct smew_message *message, const struct smew__record_plain *plain,
+                       char *at, const struct smew__envelope *names)
+{
+    ((char *)(uintptr_t)plain->payload)[plain->payload_size] = '\0';
+    message->envelope = (struct smew__envelope){
+        .id = names->id,
+        .kind = SMEW_KIND_EVENT,
+        .content = plain->content,
+        .payload = plain->payload,
+        .payload_size = plain->payload_size,
+        .sent_ns = plain->sent_ns,
+    };
+    message->envelope.source = put_text(&at, names->source);
+    message->envelope.target = put_text(&at, names->target);
+    message->envelope.event = put_text(&at, names->event);
+    message->envelope.traceparent = (struct smew__text){at - 1, 0};
+}
+
+enum smew_status smew__lane_take_plain(const struct smew__lane_meaning *meaning,
+                                       const struct smew__lane_record *record,
+                                       struct smew__message_stock *stock,
+                                       struct smew_message **message)
+{
+    const struct smew__record_header *header = &record->header;
+    struct smew__envelope names = {.id = {meaning->node, meaning->stream, record->number},
+                                   .source = meaning->source};
+    size_t size = (size_t)record->body_size + 1;
+    struct smew__record_plain plain;
+    uint8_t *body;
+
+    if (!smew__record_may_be_plain(header) ||
+        !name_of(meaning->targets, header->target, &names.target) ||
+        !name_of(meaning->events, header->event, &names.event))
+        return SMEW_NO_MACHINE;
+    *message = smew__message_stock_take(stock, size + names.source.size + names.target.size +
+                                                   names.event.size + 3);
+    if (!*message)
+        return SMEW_NO_MACHINE;
+    body = (uint8_t *)(*message)->bytes;
+    if (smew__lane_record_check(record, body)) {
+        smew__message_stock_unref(stock, *message);
+        return SMEW_CORRUPT;
+    }
+    if (!smew__record_plain_read(header, body, &plain)) {
+        smew__message_stock_unref(stock, *message);
+        return SMEW_NO_MACHINE;
+    }
+    fill_plain(*message, &plain, (char *)body + size, &names);
+    return SMEW_OK;
+}
+
 enum smew_status smew__lane_take(const struct smew__lane_meaning *meaning, uint64_t number,
                                  const struct smew__record_header *header, const uint8_t *body,
                                  bool learn, struct smew__item *item)
@@ -298,12 +373,12 @@ enum smew_status smew__lane_take(const struct smew__lane_meaning *meaning, uint6
         .resolve = resolve,
         .owner = (void *)(uintptr_t)meaning,
     };
-    struct smew__record_header plain = *header;
+    struct smew__record_header stated = *header;
     unsigned defines = 0;
     enum smew_status status;
 
-    plain.kind &= (uint8_t)~SMEW__RECORD_POOLED;
-    status = smew__record_read(&plain, body, &lane, &defines, item);
+    stated.kind &= (uint8_t)~SMEW__RECORD_POOLED;
+    status = smew__record_read(&stated, body, &lane, &defines, item);
 
     if (!status && learn && (defines & SMEW__ENVELOPE_TARGET))
         status = learn_name(meaning->targets, header->target, item->envelope.target);

@@ -16,6 +16,7 @@
  */
 
 #include "base/table.h"
+#include "bus/message.h"
 #include "bus/shm/pool.h"
 #include "bus/shm/reader.h"
 #include "bus/shm/writer.h"
@@ -40,6 +41,10 @@ struct smew__lane_names {
 };
 
 void smew__lane_names_fini(struct smew__lane_names *names); /* a zeroed one is fine */
+
+/* The sending side's: a name whose number the receiver knows, or NULL. */
+const struct smew__lane_name *smew__lane_name_known(const struct smew__lane_names *names,
+                                                    const char *text, size_t size);
 
 /* The lane as its records imply it: ids are node, stream and a record's own number. */
 struct smew__lane_meaning {
@@ -104,5 +109,15 @@ void smew__lane_undefine(const struct smew__lane_meaning *meaning, uint64_t numb
 enum smew_status smew__lane_take(const struct smew__lane_meaning *meaning, uint64_t number,
                                  const struct smew__record_header *header, const uint8_t *body,
                                  bool learn, struct smew__item *item);
+
+/*
+ * The same for a plain record (serialization/record_plain.h) whose names are known: a message of
+ * the stock, with the body copied into it and checked there.  NO_MACHINE: it is another one, or
+ * there is no memory, and nothing was done.  CORRUPT: its body is damaged.
+ */
+enum smew_status smew__lane_take_plain(const struct smew__lane_meaning *meaning,
+                                       const struct smew__lane_record *record,
+                                       struct smew__message_stock *stock,
+                                       struct smew_message **message);
 
 #endif

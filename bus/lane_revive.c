@@ -16,6 +16,7 @@
 #include "base/alloc.h"
 #include "bus/lane_record.h"
 #include "bus/parcel.h"
+#include "bus/trail.h"
 #include "diagnostics/log.h"
 
 /* With the producer's lock held: what was collected becomes known. */
@@ -81,7 +82,7 @@ static enum smew_status read_back(struct smew__lane_out *lane, uint64_t number,
 /* What the lane knew of this pair no longer counts: it is on the common way. */
 static void set_detour(struct smew__producer *producer, struct smew__text target)
 {
-    struct smew__trail *trail = smew__table_get(&producer->trails, target.data, target.size);
+    struct smew__trail *trail = smew__trail_find(producer, target);
 
     if (trail)
         trail->detour = true;

@@ -38,13 +38,9 @@ static struct smew__text put_text(char **at, struct smew__text text)
     return copy;
 }
 
-struct smew_message *smew__message_create(const struct smew__envelope *envelope)
+/* An empty one with so many bytes behind it. */
+static struct smew_message *begin(struct smew_message *message)
 {
-    size_t table = envelope->header_count * sizeof(struct smew__envelope_header);
-    struct smew_message *message = smew__alloc(sizeof(*message) + table + space(envelope));
-    struct smew__envelope_header *headers;
-    char *at;
-
     if (!message)
         return NULL;
     memset(message, 0, sizeof(*message));
@@ -52,6 +48,18 @@ struct smew_message *smew__message_create(const struct smew__envelope *envelope)
     atomic_init(&message->delivery.unsettled, 0);
     smew__list_init(&message->delivery.link);
     smew__list_init(&message->delivery.due.link);
+    return message;
+}
+
+struct smew_message *smew__message_create(const struct smew__envelope *envelope)
+{
+    size_t table = envelope->header_count * sizeof(struct smew__envelope_header);
+    struct smew_message *message = begin(smew__alloc(sizeof(*message) + table + space(envelope)));
+    struct smew__envelope_header *headers;
+    char *at;
+
+    if (!message)
+        return NULL;
     headers = (struct smew__envelope_header *)(void *)message->bytes;
     at = message->bytes + table;
     message->envelope = *envelope;
@@ -97,6 +105,43 @@ void smew__message_unref(struct smew_message *message)
     /* Release orders this holder's reads before the free; acquire pairs with the others'. */
     if (message && atomic_fetch_sub_explicit(&message->references, 1, memory_order_acq_rel) == 1)
         smew__free(message);
+}
+
+#ifdef __SANITIZE_ADDRESS__
+enum { KEPT = 0 }; /* it is to see what is used after it was given back */
+#else
+enum { KEPT = SMEW__MESSAGE_STOCK };
+#endif
+
+struct smew_message *smew__message_stock_take(struct smew__message_stock *stock, size_t bytes)
+{
+    struct smew_message *message;
+
+    if (bytes > SMEW__MESSAGE_STOCK_BYTES)
+        return begin(smew__alloc(sizeof(*message) + bytes));
+    if (stock->count)
+        message = begin(stock->blocks[--stock->count]);
+    else
+        message = begin(smew__alloc(sizeof(*message) + SMEW__MESSAGE_STOCK_BYTES));
+    if (message)
+        message->stocked = true;
+    return message;
+}
+
+void smew__message_stock_unref(struct smew__message_stock *stock, struct smew_message *message)
+{
+    /* Acquire pairs with the release of those who had it before. */
+    if (message->stocked && stock->count < KEPT &&
+        atomic_load_explicit(&message->references, memory_order_acquire) == 1)
+        stock->blocks[stock->count++] = message;
+    else
+        smew__message_unref(message);
+}
+
+void smew__message_stock_fini(struct smew__message_stock *stock)
+{
+    while (stock->count)
+        smew__free(stock->blocks[--stock->count]);
 }
 
 struct smew_message_id smew_message_id(const struct smew_message *message)

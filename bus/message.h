@@ -20,6 +20,11 @@
 #include "base/list.h"
 #include "serialization/item.h"
 
+enum {
+    SMEW__MESSAGE_STOCK = 128,
+    SMEW__MESSAGE_STOCK_BYTES = 512, /* of a block, behind the struct */
+};
+
 struct smew__registration;
 struct smew__sender;
 struct smew__lane_in;
@@ -54,6 +59,7 @@ struct smew__delivery {
 
 struct smew_message {
     atomic_uint references;
+    bool stocked; /* its block may go into a stock */
     struct smew__envelope envelope;
     struct smew__delivery delivery;
     uint64_t missed; /* for the subscriber that is being called */
@@ -69,5 +75,19 @@ struct smew_message *smew__message_create(const struct smew__envelope *envelope)
 struct smew_message *smew__message_create_view(const struct smew__envelope *envelope);
 void smew__message_ref(struct smew_message *message);
 void smew__message_unref(struct smew_message *message); /* NULL is fine */
+
+/*
+ * Blocks of small messages that are used again and again, so that the thread that reads does not
+ * ask the heap for each.  Whoever has the stock serialises its use.
+ */
+struct smew__message_stock {
+    struct smew_message *blocks[SMEW__MESSAGE_STOCK];
+    unsigned count;
+};
+/* A block for so many bytes behind the struct, one reference, all else 0; NULL: out of memory. */
+struct smew_message *smew__message_stock_take(struct smew__message_stock *stock, size_t bytes);
+/* As smew__message_unref(): the last reference puts the block back, if there is room. */
+void smew__message_stock_unref(struct smew__message_stock *stock, struct smew_message *message);
+void smew__message_stock_fini(struct smew__message_stock *stock);
 
 #endif

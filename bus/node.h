@@ -24,7 +24,8 @@
  * One lock a node guards all of it.  The service thread owns the uv loop and all channels, and
  * takes the lock only for short stretches; a channel's system calls are made without it, but for
  * the last flush when the bus closes.  Blocking calls wait on `changed`, always with a deadline.
- * Lock order: the list of siblings, a node's lock, a mailbox of a sink; never two nodes' locks.
+ * Lock order: the list of siblings, whose turn it is to read lanes (lane_turn.h), a node's lock, a
+ * mailbox of a sink; never two nodes' locks.
  *
  * Death: nothing here is shared between processes but the directory and channels, so a killed
  * process leaves no state of ours half-written.
@@ -40,6 +41,7 @@
 #include "base/heap.h"
 #include "base/list.h"
 #include "base/os/thread.h"
+#include "base/sync/spin.h"
 #include "base/table.h"
 #include "bus/directory/directory.h"
 #include "bus/message.h"
@@ -57,6 +59,21 @@ enum {
 struct smew__timer {
     struct smew__heap_link link;
     void (*run)(struct smew_bus *bus, struct smew__timer *timer); /* with the lock held */
+};
+
+/* Who reads the lanes of others in our memory: lane_turn.h. */
+struct smew__lane_turns {
+    struct smew__mutex reading;
+    bool taken;               /* by the poller; changes with the node's lock held, too */
+    bool ignored;             /* the service thread was rung meanwhile, and did not look */
+    struct smew__list untold; /* lanes with completions that are told later: lane_in.c */
+    uint64_t looks;           /* of the poller */
+    uint64_t looks_seen;      /* by the guard */
+    uint32_t recent;          /* looks and records since `recent_ns` */
+    uint64_t recent_ns;
+    struct smew__timer guard;
+    atomic_bool wanted;   /* by a poller that found the service thread reading */
+    atomic_bool own_loop; /* the program waits on the fd itself */
 };
 
 /* Published messages: who wants what, seen from this node (topic.h). */
@@ -85,7 +102,7 @@ struct smew_bus {
     struct smew__mutex lock;
     struct smew__condition changed;
     bool closing;
-    int wake_fd; /* eventfd: readable while `due` is not empty */
+    int wake_fd; /* eventfd: see poll.c */
 
     /* sending */
     struct smew__table peers;  /* by node reference */
@@ -114,7 +131,9 @@ struct smew_bus {
     struct smew__table registrations; /* by id or pattern: intake.h */
     uint32_t pattern_lengths[SMEW_ID_MAX + 1];
     struct smew__table senders; /* by incarnation */
-    struct smew__list inbounds;
+    struct smew__message_stock stock;
+    struct smew__list inbounds; /* changes with `turns.reading` held, too */
+    struct smew__lane_turns turns;
     uint64_t lane_bytes;          /* of shared memory that was made for others to write in */
     struct smew__list deliveries; /* received and not completed */
     atomic_uint held;             /* of them, by the program */
@@ -123,7 +142,12 @@ struct smew_bus {
 
     /* polling */
     struct smew__list due;
-    uint32_t letters; /* dead letters in it */
+    uint32_t letters;    /* dead letters in it */
+    atomic_bool any_due; /* it is not empty; may be read without the lock */
+    atomic_bool rung;    /* the fd is readable */
+    bool gathering;      /* the poller looks at `due` next: nobody needs to ring, whoever posts */
+    bool running;        /* the poller is at it, and may defer what lanes are told */
+    struct smew__spin spin;
     atomic_bool polling;
     atomic_uint_fast64_t poller; /* the thread that polled last */
     atomic_bool woken;

@@ -9,12 +9,12 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "base/os/fd.h"
 #include "bus/handler.h"
 #include "bus/intake.h"
 #include "bus/letter.h"
 #include "bus/parcel.h"
 #include "bus/peer.h"
+#include "bus/poll.h"
 #include "bus/request.h"
 #include "bus/send.h"
 #include "bus/service.h"
@@ -36,7 +36,7 @@ static void on_resume(struct smew_bus *bus, struct smew__timer *timer)
 {
     (void)timer;
     smew__condition_broadcast(&bus->changed);
-    smew__eventfd_signal(bus->wake_fd);
+    smew__poll_again(bus);
 }
 
 void smew__outbox_attach(struct smew__parcel *parcel, struct smew_message *cause)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Polling.  The fd is an eventfd that is readable exactly while `due` is not empty (or somebody
- * woke the poller), so a program's own loop sees the same as smew_bus_poll().
+ * Polling.  The fd is an eventfd that is readable while `due` is not empty (or somebody woke the
+ * poller), so a program's own loop sees the same as smew_bus_poll().  `rung` says that it is, so
+ * that it is neither written nor read more often than that changes; what the poller itself finds in
+ * its lanes makes it readable only if it stays behind.
  *
  * While the outbox is full, deliveries stay in the list and only the rest runs; the eventfd is
  * drained meanwhile, so that a loop does not spin, and signalled again when the outbox has room.
@@ -14,18 +16,59 @@
 #include "base/clock.h"
 #include "base/os/fd.h"
 #include "bus/handler.h"
+#include "bus/intake.h"
+#include "bus/lane_in.h"
+#include "bus/lane_turn.h"
 #include "bus/outbox.h"
+
+/*
+ * Any thread, with or without the lock; safe in a signal handler.  All of it is sequentially
+ * consistent: who finds it rung, and so does not write, did before that what the poller looks for
+ * after quieten().
+ */
+static void ring(struct smew_bus *bus)
+{
+    if (!atomic_exchange(&bus->rung, true))
+        smew__eventfd_signal(bus->wake_fd);
+}
+
+/*
+ * May there be something to run, or the fd to be drained?  Who wakes says that it is rung before it
+ * is, and may be late: so where the program waits on the fd itself it is drained each time, and
+ * smew_bus_poll() believes the fd, not the word.
+ */
+static bool may_be_due(struct smew_bus *bus)
+{
+    return atomic_load_explicit(&bus->any_due, memory_order_relaxed) ||
+           atomic_load_explicit(&bus->rung, memory_order_relaxed) ||
+           atomic_load_explicit(&bus->turns.own_loop, memory_order_relaxed);
+}
+
+/* Drained before it is said: a ring in between is of somebody who is seen below. */
+static void quieten(struct smew_bus *bus)
+{
+    if (!atomic_load(&bus->rung) &&
+        !atomic_load_explicit(&bus->turns.own_loop, memory_order_relaxed))
+        return;
+    smew__eventfd_drain(bus->wake_fd);
+    atomic_store(&bus->rung, false);
+}
 
 void smew__due_post(struct smew_bus *bus, struct smew__due *due,
                     void (*run)(struct smew_bus *bus, struct smew__due *due))
 {
-    /* While the intake rests the fd is drained though deliveries are in the list. */
-    bool silent = smew__list_empty(&bus->due) || smew__outbox_pauses(bus);
-
     due->run = run;
     smew__list_append(&bus->due, &due->link);
-    if (silent)
-        smew__eventfd_signal(bus->wake_fd);
+    atomic_store_explicit(&bus->any_due, true, memory_order_relaxed);
+    /* While the intake rests the fd is drained though deliveries are in the list. */
+    if (!bus->gathering)
+        ring(bus);
+}
+
+void smew__poll_again(struct smew_bus *bus)
+{
+    atomic_store_explicit(&bus->any_due, true, memory_order_relaxed);
+    ring(bus);
 }
 
 void smew__due_drop(struct smew_bus *bus)
@@ -44,31 +87,51 @@ bool smew__poll_is_mine(struct smew_bus *bus)
     return atomic_load_explicit(&bus->poller, memory_order_relaxed) == smew__thread_self();
 }
 
-/* The first thing that may run now; NULL drains the fd. */
+/* The delivery that it is, or NULL. */
+static struct smew_message *delivery_of(struct smew__due *due)
+{
+    if (due->run != smew__handler_run)
+        return NULL;
+    return SMEW_CONTAINER(due, struct smew_message, delivery.due);
+}
+
+/* The first thing that may run now; NULL drains the fd.  With the lock held. */
 static struct smew__due *take(struct smew_bus *bus)
 {
     struct smew__due *found = NULL;
-    bool paused;
+    bool paused = smew__outbox_pauses(bus);
 
-    smew__bus_lock(bus);
-    paused = smew__outbox_pauses(bus);
     SMEW_LIST_EACH (link, &bus->due) {
         struct smew__due *due = SMEW_CONTAINER(link, struct smew__due, link);
 
-        if (paused && due->run == smew__handler_run)
+        if (paused && delivery_of(due))
             continue;
         found = due;
         break;
     }
     if (found) {
         smew__list_remove(&found->link);
-        if (found->run == smew__handler_run)
-            SMEW_CONTAINER(found, struct smew_message, delivery.due)->delivery.queued = false;
     } else {
-        smew__eventfd_drain(bus->wake_fd);
+        /* Set again by who posts, under the same lock. */
+        atomic_store_explicit(&bus->any_due, false, memory_order_relaxed);
+        quieten(bus);
+        smew__lanes_tell(bus);
     }
-    smew__bus_unlock(bus);
     return found;
+}
+
+/* With the lock held, which is given back while it runs. */
+static void run_one(struct smew_bus *bus, struct smew__due *due)
+{
+    struct smew_message *message = delivery_of(due);
+
+    if (message)
+        message->delivery.queued = false;
+    smew__bus_unlock(bus);
+    due->run(bus, due);
+    smew__bus_lock(bus);
+    if (message) /* not before: whoever holds it may be done long since */
+        smew__intake_settle(message);
 }
 
 static size_t run_due(struct smew_bus *bus, size_t most)
@@ -76,10 +139,14 @@ static size_t run_due(struct smew_bus *bus, size_t most)
     struct smew__due *due;
     size_t count = 0;
 
-    while ((most == 0 || count < most) && (due = take(bus)) != NULL) {
-        due->run(bus, due);
-        count++;
-    }
+    if (!may_be_due(bus))
+        return 0;
+    smew__bus_lock(bus);
+    bus->running = true;
+    for (; (most == 0 || count < most) && (due = take(bus)) != NULL; count++)
+        run_one(bus, due);
+    bus->running = false;
+    smew__bus_unlock(bus);
     return count;
 }
 
@@ -88,9 +155,49 @@ void smew__poll_rest(struct smew_bus *bus)
     (void)run_due(bus, 0);
 }
 
+/* What stays behind makes the fd readable. */
+static void leave(struct smew_bus *bus)
+{
+    if (!atomic_load_explicit(&bus->any_due, memory_order_relaxed))
+        return;
+    smew__bus_lock(bus);
+    if (!smew__list_empty(&bus->due))
+        ring(bus);
+    smew__lanes_tell(bus);
+    smew__bus_unlock(bus);
+}
+
+/* Nothing is due.  OK: look again; TIMEOUT: the deadline has passed. */
+static enum smew_status await(struct smew_bus *bus, uint64_t deadline_ns)
+{
+    bool found = smew__lanes_poll(bus);
+    enum smew_status status;
+    uint64_t now_ns;
+
+    if (found)
+        smew__spin_paid(&bus->spin);
+    if (found && may_be_due(bus))
+        return SMEW_OK;
+    now_ns = deadline_ns ? smew_now_ns() : 0;
+    if (now_ns >= deadline_ns)
+        return SMEW_TIMEOUT;
+    if (found) /* what came was for others than handlers */
+        return SMEW_OK;
+    if (smew__lanes_use_poll(bus) && smew__spin_goes_on(&bus->spin, now_ns)) {
+        smew__spin_pause();
+        return SMEW_OK;
+    }
+    if (smew__lanes_rest(bus))
+        return SMEW_OK;
+    status = smew__fd_wait(bus->wake_fd, POLLIN, deadline_ns);
+    if (!status)
+        atomic_store(&bus->rung, true);
+    return status;
+}
+
 enum smew_status smew_bus_poll(struct smew_bus *bus, uint32_t timeout_ms, size_t most)
 {
-    uint64_t deadline_ns = smew__deadline_ns(timeout_ms);
+    uint64_t deadline_ns = timeout_ms ? smew__deadline_ns(timeout_ms) : 0;
     enum smew_status status = SMEW_OK;
     size_t count = 0;
 
@@ -101,23 +208,30 @@ enum smew_status smew_bus_poll(struct smew_bus *bus, uint32_t timeout_ms, size_t
     if (atomic_exchange(&bus->polling, true))
         return SMEW_BUSY;
     atomic_store_explicit(&bus->poller, smew__thread_self(), memory_order_relaxed);
+    smew__spin_begin(&bus->spin);
     while (!status && count == 0) {
         count = run_due(bus, most);
         if (atomic_exchange(&bus->woken, false) || count)
             break;
-        status = smew__fd_wait(bus->wake_fd, POLLIN, deadline_ns);
+        status = await(bus, deadline_ns);
     }
+    leave(bus);
     atomic_store(&bus->polling, false);
     return count ? SMEW_OK : SMEW_TIMEOUT;
 }
 
 int smew_bus_fd(const struct smew_bus *bus)
 {
+    struct smew_bus *own = (struct smew_bus *)(uintptr_t)bus;
+
+    atomic_store_explicit(&own->turns.own_loop, true, memory_order_relaxed);
     return bus->wake_fd;
 }
 
 void smew_bus_wake(struct smew_bus *bus)
 {
+    if (!smew__bus_ours(bus))
+        return; /* the parent's fd, too */
     atomic_store(&bus->woken, true);
-    smew__eventfd_signal(bus->wake_fd);
+    ring(bus);
 }

@@ -10,6 +10,9 @@
 void smew__due_post(struct smew_bus *bus, struct smew__due *due,
                     void (*run)(struct smew_bus *bus, struct smew__due *due));
 
+/* The intake goes on: deliveries that rested may run.  With the lock held. */
+void smew__poll_again(struct smew_bus *bus);
+
 /* Runs what is due once more, when the bus closes. */
 void smew__poll_rest(struct smew_bus *bus);
 

@@ -16,6 +16,7 @@
 #include "bus/lane_out.h"
 #include "bus/route.h"
 #include "bus/send.h"
+#include "bus/trail.h"
 
 enum { NODES_MOST = 16 }; /* that one thread sends through */
 
@@ -132,24 +133,11 @@ static struct smew__producer *next_producer(struct smew_bus *bus, struct smew__p
     return link == &bus->producers ? NULL : SMEW_CONTAINER(link, struct smew__producer, link);
 }
 
-static void free_trails(struct smew__producer *producer)
-{
-    struct smew__trail *trail;
-    size_t cursor = 0;
-
-    while ((trail = smew__table_next(&producer->trails, &cursor)) != NULL) {
-        if (trail->route)
-            trail->route->users--;
-        smew__free(trail);
-    }
-    smew__table_fini(&producer->trails);
-}
-
 /* With the node's lock held; nothing refers to it any more. */
 static void free_producer(struct smew__producer *producer)
 {
     smew__list_remove(&producer->link);
-    free_trails(producer);
+    smew__trails_free(producer);
     smew__mutex_fini(&producer->lock);
     smew__free(producer);
 }

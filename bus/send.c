@@ -23,6 +23,7 @@
 #include "bus/outbox.h"
 #include "bus/parcel.h"
 #include "bus/peer.h"
+#include "bus/plain.h"
 #include "bus/service.h"
 
 enum {
@@ -410,8 +411,11 @@ enum smew_status smew_bus_send(struct smew_bus *bus, const char *target, const c
                               .payload = payload,
                               .payload_size = size_bytes};
     struct smew_send_options own;
-    enum smew_status status = smew__send_prepare(bus, options, &own, &post);
+    enum smew_status status;
 
+    if (smew__plain_send(bus, target, event, payload, size_bytes, options))
+        return SMEW_OK;
+    status = smew__send_prepare(bus, options, &own, &post);
     if (status)
         return status;
     if (own.level != SMEW_LEVEL_ACCEPTED &&

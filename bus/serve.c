@@ -53,6 +53,7 @@ static void write_counters(const struct smew_bus *bus, struct smew__buffer *json
         {"lanes_grown", stats->lanes_grown},
         {"lanes_sent", stats->lanes_sent},
         {"pooled", stats->pooled},
+        {"polled", stats->polled},
         {"in_place", stats->in_place},
         {"lane_lost", stats->lane_lost},
         {"overflow_queued", stats->overflow_queued},

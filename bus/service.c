@@ -235,10 +235,12 @@ static void on_heartbeat(uv_timer_t *heartbeat)
     smew__directory_beat(bus->directory);
     listen_again(bus);
     smew__lanes_look(bus);
+    smew__mutex_lock(&bus->turns.reading);
     smew__bus_lock(bus);
+    smew__sender_sweep(bus);
+    smew__mutex_unlock(&bus->turns.reading);
     while ((peer = smew__table_next(&bus->peers, &cursor)) != NULL)
         smew__peer_look(peer, now_ns);
-    smew__sender_sweep(bus);
     smew__inbounds_look(bus);
     smew__lanes_watch(bus);
     smew__outbox_look(bus);

@@ -6,11 +6,11 @@
  * The side door for the orchestrator: messages go straight from the node's intake to the event
  * buses, without smew_bus_poll().
  *
- * A sink's `deliver` is called with the node's lock held, on the service thread or on a sending
- * thread of this process: it queues the message, calls nothing of the bus, and never waits.  The
- * message is held; the sink's owner completes it with smew_message_complete() from a thread of its
- * own, answering a request first with smew_bus_reply().  How many messages may lie in a sink is
- * bounded by the windows of their senders.
+ * A sink's `deliver` is called with the node's lock held, on the service thread, on the one that
+ * polls, or on a sending thread of this process: it queues the message, calls nothing of the bus,
+ * and never waits.  The message is held; the sink's owner completes it with smew_message_complete()
+ * from a thread of its own, answering a request first with smew_bus_reply().  How many messages may
+ * lie in a sink is bounded by the windows of their senders.
  */
 
 #include <smew/bus.h>

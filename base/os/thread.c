@@ -41,6 +41,11 @@ void smew__mutex_lock(struct smew__mutex *mutex)
     (void)pthread_mutex_lock(&mutex->native);
 }
 
+bool smew__mutex_try(struct smew__mutex *mutex)
+{
+    return pthread_mutex_trylock(&mutex->native) == 0;
+}
+
 void smew__mutex_unlock(struct smew__mutex *mutex)
 {
     (void)pthread_mutex_unlock(&mutex->native);

@@ -33,6 +33,7 @@ struct smew__thread {
 enum smew_status smew__mutex_init(struct smew__mutex *mutex);
 void smew__mutex_fini(struct smew__mutex *mutex);
 void smew__mutex_lock(struct smew__mutex *mutex);
+bool smew__mutex_try(struct smew__mutex *mutex); /* false: somebody has it */
 void smew__mutex_unlock(struct smew__mutex *mutex);
 
 enum smew_status smew__condition_init(struct smew__condition *condition);

@@ -15,7 +15,7 @@
 #include "base/crc32c/crc32c.h"
 #include "bus/shm/ring.h"
 
-enum { LINE = SMEW__RECORD_ALIGNMENT };
+enum { LINE = SMEW__RECORD_ALIGNMENT, AHEAD = 256 /* bytes */ };
 
 static const uint64_t number_mask = (UINT64_C(1) << SMEW__RECORD_NUMBER_BITS) - 1;
 
@@ -209,6 +209,9 @@ static enum smew_status take(struct smew__lane_reader *reader, uint64_t commit,
     record->body_size = size - sizeof record->header;
     reader->next_number++;
     reader->next_position += size;
+    /* The producer's lines take long to come: the next record's are on their way meanwhile. */
+    __builtin_prefetch(smew__ring_at(memory, reader->next_position));
+    __builtin_prefetch(smew__ring_at(memory, reader->next_position + AHEAD));
     return SMEW_OK;
 }
 
@@ -236,6 +239,11 @@ enum smew_status smew__lane_reader_next(struct smew__lane_reader *reader,
     if (!smew__ring_header(reader->memory, reader->next_position, commit, &header))
         return search(reader, &head);
     return lose(reader, 1, reader->next_position + smew__record_size(&header));
+}
+
+bool smew__lane_reader_peek(const struct smew__lane_reader *reader)
+{
+    return is_committed(reader, next_commit(reader));
 }
 
 bool smew__lane_reader_ready(const struct smew__lane_reader *reader)

@@ -145,6 +145,8 @@ void smew__lane_reader_disarm(struct smew__lane_reader *reader); /* awake: nobod
  * That nothing follows is no reason: who says so rings.
  */
 bool smew__lane_reader_ready(const struct smew__lane_reader *reader);
+/* Is the next record there, as far as its commit word says?  For the thread that reads, only. */
+bool smew__lane_reader_peek(const struct smew__lane_reader *reader);
 
 /*
  * The producer is told that this side leaves, before the last records are read: said afterwards,

@@ -7,7 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/crc32c/crc32c.h"
-#include "serialization/record.h"
+#include "serialization/record_plain.h"
 #include "tests/fuzz/codec.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/serialization/kit.h"
@@ -60,6 +60,22 @@ static void check_again(const struct smew__record_header *header, const uint8_t 
     smew__free(copy);
 }
 
+/* What is taken for a plain record is one. */
+static void check_plain(const struct smew__record_header *header, const uint8_t *body,
+                        enum smew_status status, const struct smew__item *item)
+{
+    struct smew__record_plain plain;
+
+    if (!smew__record_plain_read(header, body, &plain) || plain.target >= DEFINED ||
+        plain.event >= DEFINED)
+        return;
+    FUZZ_CHECK(status == SMEW_OK);
+    FUZZ_CHECK(item->envelope.payload_size == plain.payload_size);
+    FUZZ_CHECK(item->envelope.payload == plain.payload);
+    FUZZ_CHECK(item->envelope.sent_ns == plain.sent_ns && item->envelope.content == plain.content);
+    FUZZ_CHECK(item->envelope.header_count == 0 && item->envelope.correlation == 0);
+}
+
 static void read_in_lane(const uint8_t *record, size_t size)
 {
     int64_t live = smew__alloc_live();
@@ -72,6 +88,7 @@ static void read_in_lane(const uint8_t *record, size_t size)
     if (smew__record_size(&header) != size) /* a lane looks at this itself */
         return;
     status = smew__record_read(&header, record + HEADER, &lane, &defines, &item);
+    check_plain(&header, record + HEADER, status, &item);
     if (status == SMEW_OK)
         check_again(&header, record + HEADER, &item, defines);
     else

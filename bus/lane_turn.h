@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SMEW_BUS_LANE_TURN_H
+#define SMEW_BUS_LANE_TURN_H
+
+/*
+ * Whose turn it is to read the lanes that others have in our memory: the service thread's, or that
+ * of the thread in smew_bus_poll(), to whom most of it goes.  A message that the poller reads
+ * itself needs no other thread of ours, and none of the system calls that wake one.
+ *
+ *              64 looks and records within BUSY_NS, or more than a budget at once
+ *    SHARED ───────────────────────────────────────────────────────────────────────► TAKEN
+ *      ▲                                                                               │
+ *      └── the poller is about to sleep; or looked fewer than BUSY times in GUARD_MS ──┘
+ *
+ * SHARED: whoever finds a lane empty arms it, so that its next record rings, and the service thread
+ * comes.  A poller looks too, and takes what it finds.
+ * TAKEN: nothing is armed, and nobody rings.  The poller promises to come back; the guard, a timer
+ * of the service thread, sees when it does not, and lets the service thread read and arm.
+ *
+ * Invariants, whenever nobody holds `reading`:
+ *   1  SHARED: each lane is armed, or its inbound channel is due on the service thread.
+ *   2  TAKEN: the guard's timer is set.
+ * So nothing that is committed waits longer than two periods of the guard for somebody to read it,
+ * whatever the program does.  A program with a loop of its own (smew_bus_fd) leaves lanes SHARED
+ * and unread: its fd tells only of what the service thread has read.
+ *
+ * Locks: whoever reads lanes, or changes which there are, holds `reading`; the node's lock is taken
+ * after it.  The service thread waits for it, for as long as the poller reads a budget of records;
+ * the poller does not wait: it asks for it, and the service thread leaves the lanes to it after the
+ * turn that it is at.
+ */
+
+#include "bus/node.h"
+
+enum smew_status smew__lane_turns_init(struct smew__lane_turns *turns);
+void smew__lane_turns_fini(struct smew__lane_turns *turns);
+
+/* ---- the poller, without a lock ---- */
+
+/* Does it read at all?  Not where there are no lanes, or the program waits on the fd itself. */
+bool smew__lanes_use_poll(const struct smew_bus *bus);
+/* Reads what there is, up to a budget: true when there was something. */
+bool smew__lanes_poll(struct smew_bus *bus);
+/* It is about to sleep, and gives the lanes back: true when something has come meanwhile. */
+bool smew__lanes_rest(struct smew_bus *bus);
+
+/* ---- the service thread, with `reading` held ---- */
+
+/* May it read?  Asked before each turn. */
+bool smew__lanes_are_mine(struct smew_bus *bus);
+
+#endif

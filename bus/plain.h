@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SMEW_BUS_PLAIN_H
+#define SMEW_BUS_PLAIN_H
+
+/*
+ * Plain messages: an event for one machine that needs nothing of a record's extension but the time
+ * and the content type, on a lane whose receiver knows both names' numbers.  That is nearly every
+ * message of a busy thread.  It goes out in one stretch, without the steps that serve all the
+ * others (direct.h): the trail is the one of the last send or found by its name, the record's
+ * layout is fixed, its time is the kernel's coarse clock.
+ *
+ * Whatever is not as usual (no such trail, a name that is new to the receiver, a full lane, a
+ * machine that moved, any option) is left to them, with nothing done.
+ */
+
+#include <smew/bus.h>
+
+/* Sends it, if it is one: then it is accepted.  False: nothing was done.  Any thread, no lock. */
+bool smew__plain_send(struct smew_bus *bus, const char *target, const char *event,
+                      const void *payload, size_t size, const struct smew_send_options *options);
+
+#endif

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who reads the lanes, bus/lane_turn.h: a thread that polls busily does so itself, one that stops
+ * to do so leaves nothing lying, and no wake is lost between the two.
+ */
+#include "tests/bus/kit.h"
+
+#include <poll.h>
+
+#include "bus/sink.h"
+
+enum {
+    NUMBERS = 20000,
+    ROUNDS = 3000,
+    BURST_MOST = 64,
+    QUEUE_MOST = 4096,
+    READ_FOR_SINKS = 500,
+    RARE_MS = 20000, /* heartbeats: they look after what was missed, and must not be what helps */
+};
+
+static struct smew_bus *open_host(void)
+{
+    struct smew_bus_options options = SMEW_BUS_OPTIONS_INIT;
+
+    options.heartbeat_ms = RARE_MS;
+    options.suspect_ms = 10 * RARE_MS;
+    return kit_open(&options);
+}
+
+/* What a host's handlers have seen. */
+struct host {
+    struct smew_bus *bus;
+    atomic_uint_fast64_t next; /* number that is expected */
+    atomic_bool wrong;
+    atomic_bool stop;
+    atomic_uint overslept; /* polls that found nothing though something had been sent long since */
+    pthread_t thread;
+};
+
+static void on_number(struct smew_bus *bus, const struct smew_message *message, void *user)
+{
+    struct host *host = user;
+
+    (void)bus;
+    if (kit_number(message) != host->next || smew_message_redelivered(message))
+        host->wrong = true;
+    host->next++;
+}
+
+/* The sender: as one that has its lane, and whose first number is 0. */
+static struct smew_bus *open_sender(struct host *host)
+{
+    struct smew_bus *sender = kit_open(NULL);
+
+    kit_warm_up(sender, host->bus);
+    kit_register(host->bus, "m", on_number, host);
+    return sender;
+}
+
+static void *send_all(void *argument)
+{
+    struct smew_send_options options = SMEW_SEND_OPTIONS_INIT;
+
+    options.timeout_ms = KIT_WAIT_MS;
+    for (uint64_t number = 0; number < NUMBERS; number++) {
+        if (kit_send_number(argument, "m", number, &options) != SMEW_OK)
+            return argument;
+    }
+    return NULL;
+}
+
+static void close_both(struct host *host, struct smew_bus *sender)
+{
+    assert_false(host->wrong);
+    while (smew_bus_flush(sender, 0) != SMEW_OK)
+        (void)!smew_bus_poll(host->bus, 1, 0);
+    kit_close(sender);
+    kit_close(host->bus);
+}
+
+/* ---- reading ------------------------------------------------------------------------- */
+
+static void poll_for_all(struct host *host, struct smew_bus *sender, uint32_t timeout_ms)
+{
+    pthread_t thread;
+    void *failed;
+
+    assert_int_equal(pthread_create(&thread, NULL, send_all, sender), 0);
+    while (host->next < NUMBERS && !host->wrong)
+        (void)!smew_bus_poll(host->bus, timeout_ms, 0);
+    assert_int_equal(pthread_join(thread, &failed), 0);
+    assert_null(failed);
+}
+
+static void a_busy_poller_reads_itself(void **state)
+{
+    struct host host = {.bus = open_host()};
+    struct smew_bus *sender = open_sender(&host);
+
+    (void)state;
+    poll_for_all(&host, sender, 0);
+    assert_true(kit_stats(host.bus).polled > 0);
+    close_both(&host, sender);
+}
+
+static void a_sleepy_one_does_too(void **state)
+{
+    struct host host = {.bus = open_host()};
+    struct smew_bus *sender = open_sender(&host);
+
+    (void)state;
+    poll_for_all(&host, sender, KIT_WAIT_MS);
+    assert_true(kit_stats(host.bus).polled > 0);
+    close_both(&host, sender);
+}
+
+/* Its fd tells of what the service thread has read, so that has to read all. */
+static void with_a_loop_of_its_own_it_does_not(void **state)
+{
+    struct host host = {.bus = open_host()};
+    struct smew_bus *sender = open_sender(&host);
+    struct pollfd ready = {.fd = smew_bus_fd(host.bus), .events = POLLIN};
+    uint64_t polled = kit_stats(host.bus).polled;
+    pthread_t thread;
+    void *failed;
+
+    (void)state;
+    assert_int_equal(pthread_create(&thread, NULL, send_all, sender), 0);
+    while (host.next < NUMBERS && !host.wrong) {
+        assert_int_equal(poll(&ready, 1, KIT_WAIT_MS), 1);
+        (void)!smew_bus_poll(host.bus, 0, 3);
+    }
+    assert_int_equal(pthread_join(thread, &failed), 0);
+    assert_null(failed);
+    assert_int_equal(kit_stats(host.bus).polled, polled);
+    close_both(&host, sender);
+}
+
+/* What a sink has and its thread has not completed. */
+struct queue {
+    pthread_mutex_t lock;
+    struct smew_message *messages[QUEUE_MOST]; /* more than the window */
+    size_t count;
+};
+
+static void put_aside(struct smew_message *message, void *user)
+{
+    struct queue *queue = user;
+
+    (void)pthread_mutex_lock(&queue->lock);
+    queue->messages[queue->count++] = message;
+    (void)pthread_mutex_unlock(&queue->lock);
+}
+
+static void complete_all(struct queue *queue)
+{
+    struct smew_message *message;
+
+    do {
+        (void)pthread_mutex_lock(&queue->lock);
+        message = queue->count ? queue->messages[--queue->count] : NULL;
+        (void)pthread_mutex_unlock(&queue->lock);
+        if (message)
+            smew_message_complete(message, SMEW_OK);
+    } while (message);
+}
+
+struct flood {
+    struct smew_bus *bus;
+    struct queue *queue;
+    atomic_bool stop;
+};
+
+static void *send_to_sink(void *argument)
+{
+    struct flood *flood = argument;
+
+    while (!flood->stop) {
+        (void)!smew_bus_send(flood->bus, "sink", "N", NULL, 0, NULL);
+        complete_all(flood->queue);
+    }
+    return NULL;
+}
+
+/* What it finds may be for others, and goes straight to them. */
+static void a_poller_reads_for_sinks_too(void **state)
+{
+    static struct queue queue = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    const struct smew__sink sink = {.deliver = put_aside, .user = &queue};
+    struct host host = {.bus = open_host()};
+    struct flood flood = {.bus = open_sender(&host), .queue = &queue};
+    uint64_t polled = kit_stats(host.bus).polled;
+    pthread_t thread;
+
+    (void)state;
+    assert_int_equal(smew__bus_register_sink(host.bus, "sink", &sink, NULL, NULL), SMEW_OK);
+    assert_int_equal(pthread_create(&thread, NULL, send_to_sink, &flood), 0);
+    while (kit_stats(host.bus).polled < polled + READ_FOR_SINKS)
+        (void)!smew_bus_poll(host.bus, 1, 0);
+    flood.stop = true;
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    while (smew_bus_flush(flood.bus, 0) != SMEW_OK) {
+        complete_all(&queue);
+        (void)!smew_bus_poll(host.bus, 1, 0);
+    }
+    close_both(&host, flood.bus);
+}
+
+/* ---- giving back --------------------------------------------------------------------- */
+
+/* Whoever has taken the lanes and does not come back: the service thread reads on. */
+static void who_stops_polling_leaves_nothing_lying(void **state)
+{
+    struct host host = {.bus = open_host()};
+    struct smew_bus *sender = open_sender(&host);
+    uint64_t number = 0;
+
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        uint64_t polled = kit_stats(host.bus).polled;
+        uint64_t delivered;
+
+        while (kit_stats(host.bus).polled == polled) {
+            kit_send(sender, "m", number++);
+            for (int looks = 0; looks < 200; looks++) /* as one does who is busy */
+                (void)!smew_bus_poll(host.bus, 0, 0);
+        }
+        while (host.next < number)
+            (void)!smew_bus_poll(host.bus, 0, 0);
+        delivered = kit_stats(host.bus).delivered;
+        kit_send(sender, "m", number++);
+        kit_wait_delivered(host.bus, delivered + 1); /* though nobody polls */
+    }
+    while (host.next < number)
+        (void)!smew_bus_poll(host.bus, 10, 0);
+    close_both(&host, sender);
+}
+
+/* ---- waking ---------------------------------------------------------------------------- */
+
+enum { WAKES = 20000, LOOKS = 5 };
+
+struct waker {
+    struct smew_bus *bus;
+    atomic_uint asked;
+    atomic_uint done;
+    pthread_t thread;
+};
+
+static void *wake(void *argument)
+{
+    struct waker *waker = argument;
+
+    for (unsigned i = 1; i <= WAKES; i++) {
+        while (waker->asked < i)
+            ;
+        smew_bus_wake(waker->bus);
+        waker->done = i;
+    }
+    return NULL;
+}
+
+/* Polled while it happens, and a little longer: then the fd says that there is nothing. */
+static void a_wake_leaves_nothing_behind(void **state)
+{
+    struct waker waker = {.bus = open_host()};
+    struct pollfd ready = {.fd = smew_bus_fd(waker.bus), .events = POLLIN};
+
+    (void)state;
+    assert_int_equal(pthread_create(&waker.thread, NULL, wake, &waker), 0);
+    for (unsigned i = 1; i <= WAKES; i++) {
+        waker.asked = i;
+        while (waker.done < i)
+            (void)!smew_bus_poll(waker.bus, 0, 0);
+        for (int looks = 0; looks < LOOKS; looks++)
+            (void)!smew_bus_poll(waker.bus, 0, 0);
+        assert_int_equal(poll(&ready, 1, 0), 0);
+    }
+    assert_int_equal(pthread_join(waker.thread, NULL), 0);
+    kit_close(waker.bus);
+}
+
+/* ---- closing ----------------------------------------------------------------------------- */
+
+static void note_handled(struct smew_bus *bus, const struct smew_message *message, void *user)
+{
+    (void)bus;
+    (void)message;
+    ++*(unsigned *)user;
+}
+
+/* What was handled is told, however early the poller stopped and the bus was closed. */
+static void what_was_handled_is_no_dead_letter(void **state)
+{
+    struct smew_bus_options options = SMEW_BUS_OPTIONS_INIT;
+    struct smew_bus *host = open_host();
+    struct smew_bus *senders[2];
+    static struct kit_log letters;
+    unsigned handled[2] = {0, 0};
+
+    (void)state;
+    kit_log_init(&letters);
+    options.on_dead_letter = kit_note_letter;
+    options.user = &letters;
+    options.linger_ms = 100;
+    for (int i = 0; i < 2; i++) {
+        senders[i] = kit_open(&options);
+        kit_warm_up(senders[i], host);
+    }
+    kit_register(host, "a", note_handled, &handled[0]);
+    kit_register(host, "b", note_handled, &handled[1]);
+    for (int looks = 0; looks < NUMBERS; looks++) /* it takes the lanes */
+        (void)!smew_bus_poll(host, 0, 0);
+    for (int i = 0; i < 2; i++) {
+        kit_send(senders[0], "a", 1);
+        kit_send(senders[1], "b", 1);
+    }
+    while (handled[0] + handled[1] < 3)
+        (void)!smew_bus_poll(host, 0, 1);
+    smew_bus_close(host, 0, NULL);
+    for (int i = 0; i < 2; i++) {
+        while (kit_stats(senders[i]).in_flight)
+            (void)!smew_bus_poll(senders[i], 10, 0);
+        (void)!smew_bus_poll(senders[i], 10, 0);
+    }
+    assert_int_equal(handled[0] + handled[1] + letters.count, 4);
+    for (int i = 0; i < 2; i++)
+        kit_close(senders[i]);
+}
+
+/* ---- sleeping ------------------------------------------------------------------------ */
+
+static void *poll_and_sleep(void *argument)
+{
+    struct host *host = argument;
+
+    while (!host->stop) {
+        if (smew_bus_poll(host->bus, RARE_MS / 2, 0) == SMEW_TIMEOUT && !host->stop)
+            host->overslept++;
+    }
+    return NULL;
+}
+
+static bool has_caught_up(void *argument)
+{
+    struct host *host = ((void **)argument)[0];
+
+    return host->next == *(uint64_t *)((void **)argument)[1];
+}
+
+/* Bursts and silence, so that it falls asleep and is woken in every state there is. */
+static void no_wake_is_lost(void **state)
+{
+    struct host host = {.bus = open_host()};
+    struct smew_bus *sender = open_sender(&host);
+    struct support_random random = support_random_seeded();
+    uint64_t number = 0;
+    void *both[] = {&host, &number};
+
+    (void)state;
+    assert_int_equal(pthread_create(&host.thread, NULL, poll_and_sleep, &host), 0);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        uint64_t burst =
+            support_random_below(&random, 4) ? 1 : 1 + support_random_below(&random, BURST_MOST);
+
+        while (burst-- > 0)
+            kit_send(sender, "m", number++);
+        if (support_random_below(&random, 3) == 0)
+            assert_true(support_wait_until(has_caught_up, both, KIT_WAIT_MS));
+        else
+            while (!has_caught_up(both) && !host.overslept)
+                ;
+    }
+    host.stop = true;
+    smew_bus_wake(host.bus);
+    assert_int_equal(pthread_join(host.thread, NULL), 0);
+    assert_int_equal(host.overslept, 0);
+    close_both(&host, sender);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SUPPORT_TEST(a_busy_poller_reads_itself),
+        SUPPORT_TEST(a_sleepy_one_does_too),
+        SUPPORT_TEST(with_a_loop_of_its_own_it_does_not),
+        SUPPORT_TEST(a_poller_reads_for_sinks_too),
+        SUPPORT_TEST(who_stops_polling_leaves_nothing_lying),
+        SUPPORT_TEST(a_wake_leaves_nothing_behind),
+        SUPPORT_TEST(what_was_handled_is_no_dead_letter),
+        SUPPORT_TEST(no_wake_is_lost),
+    };
+
+    kit_use("shm");
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
