@@ -108,9 +108,9 @@ void smew__message_unref(struct smew_message *message)
 }
 
 #ifdef __SANITIZE_ADDRESS__
-enum { KEPT = 0 }; /* it is to see what is used after it was given back */
+static const bool keeps = false; /* it is to see what is used after it was given back */
 #else
-enum { KEPT = SMEW__MESSAGE_STOCK };
+static const bool keeps = true;
 #endif
 
 struct smew_message *smew__message_stock_take(struct smew__message_stock *stock, size_t bytes)
@@ -124,14 +124,14 @@ struct smew_message *smew__message_stock_take(struct smew__message_stock *stock,
     else
         message = begin(smew__alloc(sizeof(*message) + SMEW__MESSAGE_STOCK_BYTES));
     if (message)
-        message->stocked = true;
+        message->stocked = keeps;
     return message;
 }
 
 void smew__message_stock_unref(struct smew__message_stock *stock, struct smew_message *message)
 {
     /* Acquire pairs with the release of those who had it before. */
-    if (message->stocked && stock->count < KEPT &&
+    if (message->stocked && stock->count < SMEW__MESSAGE_STOCK &&
         atomic_load_explicit(&message->references, memory_order_acquire) == 1)
         stock->blocks[stock->count++] = message;
     else
