@@ -16,9 +16,11 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "bus/handler.h"
 #include "bus/options.h"
 #include "bus/route.h"
 #include "bus/service.h"
+#include "bus/speaker.h"
 #include "bus/trail.h"
 #include "bus/transport/shm/lanes.h"
 
@@ -56,19 +58,17 @@ static void set_behind(const struct smew__trail *trail, struct smew__behind *beh
 {
     struct smew__behind last = {.lane = trail->sent_on, .number = trail->last};
 
-    if (smew__behind_clear(&last))
+    if (behind->lane || smew__behind_clear(&last))
         return;
     atomic_fetch_add_explicit(&last.lane->references, 1, memory_order_relaxed);
     *behind = last;
 }
 
-void smew__direct_leave(struct smew_bus *bus, const char *target, struct smew__behind *behind)
+void smew__direct_leave(struct smew__producer *producer, const char *target,
+                        struct smew__behind *behind)
 {
-    struct smew__producer *producer = smew__producer_find(bus);
     struct smew__trail *trail;
 
-    if (!producer)
-        return;
     smew__mutex_lock(&producer->lock);
     trail = smew__trail_find(producer, (struct smew__text){target, strlen(target)});
     if (trail) {
@@ -94,22 +94,36 @@ static void add(atomic_uint_fast64_t *counter, uint64_t more)
                           memory_order_relaxed);
 }
 
+void smew__direct_commit(struct smew__producer *producer, struct smew__lane_out *lane)
+{
+    struct smew__lane_writer *writer = &lane->writer;
+
+    add(&producer->sent, writer->sealed_number - writer->head_number);
+    smew__lane_writer_publish(writer);
+    atomic_store_explicit(&lane->committed, writer->head_number, memory_order_release);
+    if (lane->state != SMEW__LANE_GRANTED)
+        return; /* it was lost: what is in it is sent again */
+    if (smew__lane_writer_must_ring(writer))
+        smew__channel_ring(lane->channel);
+    if (!smew__lane_writer_is_read(writer))
+        lane->failed = true; /* the service thread sends it again */
+}
+
 void smew__direct_sent(struct smew__producer *producer, struct smew__trail *trail, size_t bytes,
                        uint64_t number)
 {
+    const struct smew__handler_context *context = smew__handler_current();
     struct smew__lane_out *lane = trail->lane;
 
     lane->trails[number & (lane->memory.window - 1)] = trail;
     trail->sent_on = lane;
     trail->last = number;
     trail->alone = false;
-    atomic_store_explicit(&lane->committed, number + 1, memory_order_release);
-    add(&producer->sent, 1);
     add(&producer->bytes, bytes);
-    if (smew__lane_writer_must_ring(&lane->writer))
-        smew__channel_ring(lane->channel);
-    if (!smew__lane_writer_is_read(&lane->writer))
-        lane->failed = true; /* the service thread sends it again */
+    if (context && context->bus == producer->bus)
+        smew__speaker_sealed(producer, lane);
+    else
+        smew__direct_commit(producer, lane);
 }
 
 static uint64_t finish(struct smew__producer *producer, struct smew__lane_out *lane,
@@ -186,6 +200,8 @@ static void replace(struct attempt *attempt, struct smew__lane_out *lane, uint32
 {
     struct smew__lane_out *larger = lane->larger;
 
+    if (smew__lane_writer_holds_sealed(&lane->writer))
+        return; /* a handler is at work: it may not end yet */
     if (!larger && lane->peer) {
         lane->larger =
             smew__lane_out_create(attempt->producer, lane->peer, ring_bytes, pool_bytes, lane);
@@ -251,9 +267,15 @@ static enum outcome write_record(struct attempt *attempt, struct smew__trail *tr
 
 /* ---- preparing ----------------------------------------------------------------------- */
 
+/* It goes the common way rather than wait for room: into the outbox, or the overflow queue. */
+static bool keeps(const struct attempt *attempt)
+{
+    return smew__handler_current() || smew__send_keeps(attempt->options);
+}
+
 static bool may_wait(const struct attempt *attempt, uint64_t until_ns)
 {
-    return !smew__send_keeps(attempt->options) && smew_now_ns() < until_ns;
+    return !keeps(attempt) && smew_now_ns() < until_ns;
 }
 
 /* Is it read behind this one? */
@@ -433,7 +455,7 @@ static enum outcome on_full(struct attempt *attempt, struct smew__trail *trail)
 {
     struct smew__lane_out *lane = trail->lane;
 
-    if (smew__send_keeps(attempt->options)) {
+    if (keeps(attempt)) {
         trail->detour = true;
         set_behind(trail, attempt->behind);
         return PASS;

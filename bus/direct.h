@@ -4,17 +4,18 @@
 
 /*
  * Sending straight into a lane of the calling thread: the way of events and requests of programs
- * on a transport with lanes.  What needs more than a commit (a level, a source of its own, sends
- * inside handlers, messages to this node itself, a lane or a pool that was denied) goes the common
- * way, and so does what may not overtake something that went that way.
+ * on a transport with lanes, and of what machines say (speaker.h).  What needs more than a commit
+ * (a level, messages to this node itself, a lane or a pool that was denied) goes the common way,
+ * and so does what may not overtake something that went that way.
  */
 
 #include "bus/lane_out.h"
 #include "bus/send.h"
 
 /*
- * Without a lock, outside of handlers.  *passed: the message is to go the common way, not before
- * *behind is clear; the status says nothing then.  Otherwise statuses as of smew_bus_send().
+ * Without a lock; inside handlers it never waits.  *passed: the message is to go the common way,
+ * not before *behind is clear; the status says nothing then.  Otherwise statuses as of
+ * smew_bus_send().
  */
 enum smew_status smew__direct_send(struct smew_bus *bus, const struct smew__post *post,
                                    const struct smew_send_options *options,
@@ -45,11 +46,21 @@ void smew__direct_release(struct smew__direct_loan *loan);
 
 /* May a record for this trail be written now?  With the producer's lock held. */
 bool smew__direct_is_ready(const struct smew_bus *bus, const struct smew__trail *trail);
-/* It was committed in the trail's lane: notes it, and rings.  With the producer's lock held. */
+/*
+ * It was sealed in the trail's lane: notes it.  Outside of handlers it is committed at once.  With
+ * the producer's lock held.
+ */
 void smew__direct_sent(struct smew__producer *producer, struct smew__trail *trail, size_t bytes,
                        uint64_t number);
 
-/* The calling thread's next message for a target goes the common way.  Without a lock. */
-void smew__direct_leave(struct smew_bus *bus, const char *target, struct smew__behind *behind);
+/* Commits what is sealed in a lane, and rings.  With the producer's lock held. */
+void smew__direct_commit(struct smew__producer *producer, struct smew__lane_out *lane);
+
+/*
+ * The producer's next message for a target goes the common way: not before *behind is clear, where
+ * that is free.  Without a lock.
+ */
+void smew__direct_leave(struct smew__producer *producer, const char *target,
+                        struct smew__behind *behind);
 
 #endif

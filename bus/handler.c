@@ -12,6 +12,7 @@
 #include "bus/intake.h"
 #include "bus/outbox.h"
 #include "bus/service.h"
+#include "bus/speaker.h"
 
 static _Thread_local struct smew__handler_context context;
 
@@ -25,11 +26,14 @@ void smew__handler_enter(struct smew_bus *bus, struct smew_message *message)
     context.bus = bus;
     context.message = message;
     context.sunk = false;
+    context.speaker = NULL;
     smew__list_init(&context.sends);
 }
 
 void smew__handler_leave(struct smew_bus *bus)
 {
+    if (context.speaker)
+        smew__speaker_commit(context.speaker);
     if (!smew__list_empty(&context.sends)) {
         smew__bus_lock(bus);
         smew__outbox_commit(bus, &context.sends);

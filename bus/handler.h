@@ -10,11 +10,14 @@
 #include "bus/message.h"
 #include "bus/window.h"
 
+struct smew__producer;
+
 struct smew__handler_context {
-    struct smew_bus *bus;         /* NULL: not inside a handler */
-    struct smew_message *message; /* what it handles; NULL: a timer or a callback */
-    bool sunk;                    /* of a sink: what it cannot send becomes a dead letter */
-    struct smew__list sends;      /* parcels for this node's outbox, committed on leaving */
+    struct smew_bus *bus;           /* NULL: not inside a handler */
+    struct smew_message *message;   /* what it handles; NULL: a timer or a callback */
+    bool sunk;                      /* of a sink: what it cannot send becomes a dead letter */
+    struct smew__list sends;        /* parcels for this node's outbox, committed on leaving */
+    struct smew__producer *speaker; /* has records that are committed on leaving; or NULL */
 };
 
 /* The calling thread's context, or NULL outside of handlers. */

@@ -127,6 +127,7 @@ static void forget(struct smew__lane_out *lane)
     lane->peer = NULL;
     lane->channel = NULL;
     smew__list_remove(&lane->at_peer);
+    smew__list_remove(&lane->sealed);
     smew__list_remove(&lane->link);
     unref(lane);
 }
@@ -143,7 +144,7 @@ void smew__lane_out_bury(struct smew__lane_out *lane)
     bool granted = lane->memory.header != NULL;
     bool done = !lane->after || lane->after->state != SMEW__LANE_LOST; /* it comes first */
 
-    if (!done)
+    if (!done || (granted && smew__lane_writer_holds_sealed(&lane->writer)))
         return;
     if (granted) {
         smew__lane_writer_wake(&lane->writer);
@@ -219,6 +220,7 @@ struct smew__lane_out *smew__lane_out_create(struct smew__producer *producer,
     if (!lane)
         return NULL;
     atomic_init(&lane->references, 1);
+    smew__list_init(&lane->sealed);
     lane->producer = producer;
     lane->peer = peer;
     lane->state = SMEW__LANE_WANTED;

@@ -61,6 +61,7 @@ struct smew__lane_out {
     struct smew__peer *peer; /* NULL: no longer */
     struct smew__list link;  /* in producer->lanes */
     struct smew__list at_peer;
+    struct smew__list sealed; /* in producer->sealed */
     enum smew__lane_out_state state;
     bool any_answered;    /* among those in flight: `ahead` may not be 0 */
     bool sleeping;        /* its thread, without the lock, on the futex */
@@ -100,6 +101,8 @@ struct smew__producer {
     struct smew__table trails;  /* by target */
     struct smew__trail *latest; /* of a plain message, or NULL */
     size_t trails_most;         /* when idle ones are dropped next; 0: never were */
+    struct smew__list sealed;   /* lanes with what a handler sent that has not returned yet */
+    unsigned visitors;          /* who keeps it from going; with the node's lock */
     bool orphan;                /* its thread has ended; with the node's lock */
     struct smew__spin spin;     /* of its waits for room; its thread's alone */
     /* without a lock, for the statistics; written by the thread */

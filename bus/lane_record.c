@@ -182,7 +182,7 @@ enum smew_status smew__lane_begin(struct smew__lane_writer *writer,
                                   const struct smew__lane_meaning *meaning,
                                   struct smew__envelope *envelope, struct smew__lane_draft *draft)
 {
-    struct smew__record_implied implied = implied_of(meaning, writer->head_number);
+    struct smew__record_implied implied = implied_of(meaning, writer->sealed_number);
 
     *draft = (struct smew__lane_draft){
         .target = number_for(meaning->targets, envelope->target),
@@ -210,7 +210,7 @@ void smew__lane_fill(struct smew__lane_writer *writer, const struct smew__lane_m
     if (!draft->pooled || draft->sealed || stated->payload_size == 0)
         return;
     status = smew__pool_seal(meaning->pool, &draft->claim, stated->payload, stated->payload_size,
-                             meaning->stream, writer->head_number, &draft->handle);
+                             meaning->stream, writer->sealed_number, &draft->handle);
     assert(!status); /* it was claimed, and is no larger */
     (void)status;
     draft->sealed = true;
@@ -220,7 +220,7 @@ uint64_t smew__lane_finish(struct smew__lane_writer *writer,
                            const struct smew__lane_meaning *meaning,
                            const struct smew__envelope *stated, struct smew__lane_draft *draft)
 {
-    struct smew__record_implied implied = implied_of(meaning, writer->head_number);
+    struct smew__record_implied implied = implied_of(meaning, writer->sealed_number);
     struct smew__envelope envelope = *stated;
     struct smew__record_header header;
     struct smew__record_shape shape;
@@ -245,7 +245,7 @@ uint64_t smew__lane_finish(struct smew__lane_writer *writer,
     smew__record_write(&envelope, &shape, draft->body, &header);
     if (draft->pooled)
         header.kind |= SMEW__RECORD_POOLED;
-    number = smew__lane_writer_commit(writer, &header);
+    number = smew__lane_writer_seal(writer, &header);
     note_told(draft->target, number);
     note_told(draft->event, number);
     return number;

@@ -86,8 +86,8 @@ enum smew_status smew__lane_begin(struct smew__lane_writer *writer,
 void smew__lane_fill(struct smew__lane_writer *writer, const struct smew__lane_meaning *meaning,
                      const struct smew__envelope *stated, struct smew__lane_draft *draft);
 /*
- * Writes what is not in its place yet, and commits: the envelope as it began, with a payload that
- * may be smaller.  The record's number.
+ * Writes what is not in its place yet, and seals: the envelope as it began, with a payload that may
+ * be smaller.  The record's number; it is committed with smew__lane_writer_publish().
  */
 uint64_t smew__lane_finish(struct smew__lane_writer *writer,
                            const struct smew__lane_meaning *meaning,

@@ -161,8 +161,7 @@ enum smew_status smew_loan_send(struct smew_loan *loan, size_t size_bytes)
     } else {
         ((char *)loan->payload)[size_bytes] = '\0';
         loan->message->envelope.payload_size = size_bytes;
-        if (bus->transport->flags & SMEW_TRANSPORT_LANES)
-            smew__direct_leave(bus, smew_message_target(loan->message), &behind);
+        smew__send_leave(bus, smew_message_target(loan->message), &loan->options, &behind);
     }
     if (!status && !sent) {
         restate(loan, &post);

@@ -85,6 +85,8 @@ struct smew__topics {
     uint64_t publications;
 };
 
+struct smew__producer;
+
 struct smew_bus {
     uint64_t process_token; /* differs after fork() */
     struct smew_bus_options options;
@@ -115,15 +117,16 @@ struct smew_bus {
     uint32_t outbox_count;
     uint64_t outbox_full_ns; /* since when it is full; 0: it is not */
     struct smew__timer outbox_timer;
-    struct smew__list settled;    /* causes on other nodes whose sends were accepted here */
-    atomic_uint streams;          /* given out */
-    struct smew__list producers;  /* threads that send straight into lanes: lane_out.h */
-    struct smew__list lanes_lost; /* whose records are not all parcels yet */
-    uint64_t revived;             /* records that became parcels, or were lost */
-    uint64_t lanes_sent;          /* by producers that are gone */
-    uint64_t orders;              /* of parcels, given out */
-    atomic_uint quiet_waiters;    /* who waits until nothing is in flight */
-    struct smew__table requests;  /* by correlation: request.h */
+    struct smew__list settled;   /* causes on other nodes whose sends were accepted here */
+    atomic_uint streams;         /* given out */
+    struct smew__list producers; /* threads that send straight into lanes: lane_out.h */
+    struct smew__producer *_Atomic speaker; /* speaker.h; changes with the lock held */
+    struct smew__list lanes_lost;           /* whose records are not all parcels yet */
+    uint64_t revived;                       /* records that became parcels, or were lost */
+    uint64_t lanes_sent;                    /* by producers that are gone */
+    uint64_t orders;                        /* of parcels, given out */
+    atomic_uint quiet_waiters;              /* who waits until nothing is in flight */
+    struct smew__table requests;            /* by correlation: request.h */
     uint64_t correlations;
     uint32_t in_flight; /* parcels accepted and not completed */
 

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "bus/direct.h"
 #include "bus/handler.h"
+#include "bus/speaker.h"
 #include "bus/trail.h"
 #include "serialization/record_plain.h"
 
@@ -75,7 +76,7 @@ static bool write_plain(struct smew__producer *producer, struct smew__trail *tra
         return false;
     smew__record_plain_write(plain, record + sizeof(header), &header);
     smew__direct_sent(producer, trail, plain->payload_size,
-                      smew__lane_writer_commit(writer, &header));
+                      smew__lane_writer_seal(writer, &header));
     return true;
 }
 
@@ -88,8 +89,8 @@ bool smew__plain_send(struct smew_bus *bus, const char *target, const char *even
     bool sent = false;
 
     if (!(bus->transport->flags & SMEW_TRANSPORT_LANES) || !smew__bus_ours(bus) ||
-        smew__handler_current() || !target || !event || (size && !payload) ||
-        size > bus->options.payload_max || !is_plain(options))
+        !smew__speaker_may(bus, smew__handler_current(), false) || !target || !event ||
+        (size && !payload) || size > bus->options.payload_max || !is_plain(options))
         return false;
     producer = smew__producer_find(bus);
     if (!producer)

@@ -92,6 +92,7 @@ static struct smew__producer *create(struct smew_bus *bus)
         return NULL;
     producer->bus = bus;
     smew__list_init(&producer->lanes);
+    smew__list_init(&producer->sealed);
     smew__table_init(&producer->trails);
     if (smew__mutex_init(&producer->lock)) {
         smew__free(producer);
@@ -168,6 +169,12 @@ static void retire(struct smew__producer *producer)
     if (!empty)
         return;
     smew__bus_lock(bus);
+    if (producer->visitors) {
+        smew__bus_unlock(bus);
+        return;
+    }
+    if (atomic_load_explicit(&bus->speaker, memory_order_relaxed) == producer)
+        atomic_store_explicit(&bus->speaker, NULL, memory_order_relaxed);
     bus->lanes_sent += atomic_load_explicit(&producer->sent, memory_order_relaxed);
     bus->stats.pooled += atomic_load_explicit(&producer->pooled, memory_order_relaxed);
     bus->stats.bytes_sent += atomic_load_explicit(&producer->bytes, memory_order_relaxed);

@@ -25,6 +25,7 @@
 #include "bus/peer.h"
 #include "bus/plain.h"
 #include "bus/service.h"
+#include "bus/speaker.h"
 
 enum {
     TIMEOUT_MS = 1000,  /* where the caller gives none */
@@ -353,11 +354,29 @@ enum smew_status smew__send_message(struct smew_bus *bus, const struct smew__pos
     return status;
 }
 
-bool smew__send_is_direct(const struct smew_bus *bus, const struct smew__post *post,
+bool smew__send_is_direct(struct smew_bus *bus, const struct smew__post *post,
                           const struct smew_send_options *options)
 {
-    return (bus->transport->flags & SMEW_TRANSPORT_LANES) && !smew__handler_current() &&
-           !options->source && options->level == SMEW_LEVEL_ACCEPTED && post->target[0] != '@';
+    return (bus->transport->flags & SMEW_TRANSPORT_LANES) &&
+           options->level == SMEW_LEVEL_ACCEPTED && post->target[0] != '@' &&
+           smew__speaker_may(bus, smew__handler_current(), options->source);
+}
+
+void smew__send_leave(struct smew_bus *bus, const char *target,
+                      const struct smew_send_options *options, struct smew__behind *behind)
+{
+    const struct smew__handler_context *context = smew__handler_current();
+    struct smew__producer *producer;
+
+    if (!(bus->transport->flags & SMEW_TRANSPORT_LANES))
+        return;
+    if (context || options->source) {
+        smew__speaker_leave(bus, context, target, behind);
+    } else {
+        producer = smew__producer_find(bus);
+        if (producer)
+            smew__direct_leave(producer, target, behind);
+    }
 }
 
 enum smew_status smew__send(struct smew_bus *bus, const struct smew__post *post,
@@ -374,8 +393,8 @@ enum smew_status smew__send(struct smew_bus *bus, const struct smew__post *post,
         return status;
     if (smew__send_is_direct(bus, post, options))
         status = smew__direct_send(bus, post, options, &envelope, &passed, &behind);
-    else if (bus->transport->flags & SMEW_TRANSPORT_LANES)
-        smew__direct_leave(bus, post->target, &behind);
+    else
+        smew__send_leave(bus, post->target, options, &behind);
     if (passed) {
         message = smew__message_create(&envelope);
         status =

@@ -36,8 +36,11 @@ enum smew_status smew__send_envelope(struct smew_bus *bus, const struct smew__po
                                      struct smew__envelope_header *headers,
                                      struct smew__envelope *envelope);
 /* May the calling thread send it straight into a lane? */
-bool smew__send_is_direct(const struct smew_bus *bus, const struct smew__post *post,
+bool smew__send_is_direct(struct smew_bus *bus, const struct smew__post *post,
                           const struct smew_send_options *options);
+/* It does not: what is in lanes comes first. */
+void smew__send_leave(struct smew_bus *bus, const char *target,
+                      const struct smew_send_options *options, struct smew__behind *behind);
 /* The common way for a message, whose reference it takes: not before *behind is clear. */
 enum smew_status smew__send_message(struct smew_bus *bus, const struct smew__post *post,
                                     const struct smew_send_options *options,

@@ -31,6 +31,8 @@ enum smew_status smew__lane_writer_init(struct smew__lane_writer *writer,
         .flights = flights,
         .head_number = memory->first_number,
         .head_position = memory->first_position,
+        .sealed_number = memory->first_number,
+        .sealed_position = memory->first_position,
         .tail_number = memory->first_number,
         .tail_position = memory->first_position,
     };
@@ -61,8 +63,8 @@ static bool is_open(const struct smew__lane_writer *writer)
 /* W2 and W3. */
 static bool fits(const struct smew__lane_writer *writer, uint64_t size)
 {
-    return writer->head_number - writer->tail_number < writer->memory->window &&
-           writer->head_position + size + HEADER - writer->tail_position <=
+    return writer->sealed_number - writer->tail_number < writer->memory->window &&
+           writer->sealed_position + size + HEADER - writer->tail_position <=
                writer->memory->ring_bytes;
 }
 
@@ -81,28 +83,8 @@ enum smew_status smew__lane_writer_reserve(struct smew__lane_writer *writer, uin
     if (!fits(writer, size))
         return SMEW_FULL;
     writer->reserved = size;
-    *record = smew__ring_at(writer->memory, writer->head_position);
+    *record = smew__ring_at(writer->memory, writer->sealed_position);
     return SMEW_OK;
-}
-
-/* Publish 1 to 4. */
-static void publish(struct smew__lane_writer *writer, const struct smew__record_header *header,
-                    uint64_t size)
-{
-    const struct smew__lane_memory *memory = writer->memory;
-    uint64_t position = writer->head_position;
-
-    memcpy(smew__ring_at(memory, position) + WORD, (const uint8_t *)header + WORD, HEADER - WORD);
-    /* Relaxed: made visible by the next line. */
-    atomic_store_explicit(smew__ring_word(memory, position + size), 0, memory_order_relaxed);
-    /* Release pairs with reader_next 1: who sees the word sees the record, and the empty word. */
-    atomic_store_explicit(smew__ring_word(memory, position), header->commit, memory_order_release);
-    writer->head_number++;
-    writer->head_position += size;
-    /* Release pairs with reader_next 3: who sees the head sees the commit words before it. */
-    atomic_store_explicit(&memory->header->head,
-                          smew__head_pack(writer->head_number, writer->head_position),
-                          memory_order_release);
 }
 
 static struct smew__flight *flight_of(const struct smew__lane_writer *writer, uint64_t number)
@@ -110,19 +92,65 @@ static struct smew__flight *flight_of(const struct smew__lane_writer *writer, ui
     return &writer->flights[number & (writer->memory->window - 1)];
 }
 
-uint64_t smew__lane_writer_commit(struct smew__lane_writer *writer,
-                                  const struct smew__record_header *header)
+/* Where a record in flight, or a sealed one, ends. */
+static uint64_t end_of(const struct smew__lane_writer *writer, uint64_t number)
 {
+    return number + 1 == writer->sealed_number ? writer->sealed_position
+                                               : flight_of(writer, number + 1)->position;
+}
+
+/* Publish 1. */
+uint64_t smew__lane_writer_seal(struct smew__lane_writer *writer,
+                                const struct smew__record_header *header)
+{
+    const struct smew__lane_memory *memory = writer->memory;
     struct smew__record_header sealed = *header;
-    uint64_t number = writer->head_number;
+    uint64_t number = writer->sealed_number;
+    uint64_t position = writer->sealed_position;
     uint64_t size = smew__record_size(header);
 
     assert(size <= writer->reserved);
-    sealed.commit = smew__record_commit(number, writer->memory->salt);
+    sealed.commit = smew__record_commit(number, memory->salt);
     sealed.header_crc = smew__record_header_crc(&sealed);
-    *flight_of(writer, number) = (struct smew__flight){.position = writer->head_position};
+    memcpy(smew__ring_at(memory, position) + WORD, (const uint8_t *)&sealed + WORD, HEADER - WORD);
+    *flight_of(writer, number) =
+        (struct smew__flight){.position = position, .commit = sealed.commit};
     writer->reserved = 0;
-    publish(writer, &sealed, size);
+    writer->sealed_number++;
+    writer->sealed_position += size;
+    return number;
+}
+
+/* Publish 2 to 4. */
+void smew__lane_writer_publish(struct smew__lane_writer *writer)
+{
+    const struct smew__lane_memory *memory = writer->memory;
+
+    while (writer->head_number != writer->sealed_number) {
+        uint64_t commit = flight_of(writer, writer->head_number)->commit;
+        uint64_t end = end_of(writer, writer->head_number);
+
+        /* Relaxed: made visible by the next line. */
+        atomic_store_explicit(smew__ring_word(memory, end), 0, memory_order_relaxed);
+        /* Release pairs with reader_next 1: who sees the word sees the record, and the empty word.
+         */
+        atomic_store_explicit(smew__ring_word(memory, writer->head_position), commit,
+                              memory_order_release);
+        writer->head_number++;
+        writer->head_position = end;
+        /* Release pairs with reader_next 3: who sees the head sees the commit words before it. */
+        atomic_store_explicit(&memory->header->head,
+                              smew__head_pack(writer->head_number, writer->head_position),
+                              memory_order_release);
+    }
+}
+
+uint64_t smew__lane_writer_commit(struct smew__lane_writer *writer,
+                                  const struct smew__record_header *header)
+{
+    uint64_t number = smew__lane_writer_seal(writer, header);
+
+    smew__lane_writer_publish(writer);
     return number;
 }
 
@@ -192,13 +220,6 @@ bool smew__lane_writer_settled(const struct smew__lane_writer *writer, uint64_t 
 bool smew__lane_writer_idle(const struct smew__lane_writer *writer)
 {
     return writer->head_number == writer->tail_number;
-}
-
-/* Where a record in flight ends. */
-static uint64_t end_of(const struct smew__lane_writer *writer, uint64_t number)
-{
-    return number + 1 == writer->head_number ? writer->head_position
-                                             : flight_of(writer, number + 1)->position;
 }
 
 enum smew_status smew__lane_writer_read(const struct smew__lane_writer *writer, uint64_t number,

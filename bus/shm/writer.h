@@ -5,10 +5,15 @@
 /*
  * The producer's side of a lane.
  *
- *          tail              head
- *   ... ----+-----------------+-----------------------> position
- *    free   | in flight       | next record   free
- *           | answers arrive  | its commit word is empty
+ *          tail              head          sealed
+ *   ... ----+-----------------+-------------+---------> position
+ *    free   | in flight       | written     | next record   free
+ *           | answers arrive  | for nobody  |
+ *                               to see yet
+ *
+ * A record is written, then *sealed*: it has its number and its place, and nothing is in its way
+ * any more.  Publishing commits all that are sealed, in order; so those of a handler are committed
+ * together when it returns.
  *
  * publish, the stores in their order (record n at position p, which takes s bytes):
  *   1  body at p + 32, header at p + 8                plain
@@ -21,10 +26,10 @@
  * Invariants:
  *   W1  The commit word at `head` is empty whenever no publish is between 2 and 4, and what lies
  *       behind it belongs to the writer up to `tail` + ring.
- *   W2  head + s + 32 - tail <= ring before a publish begins: neither a record in flight nor the
- *       word that says "nothing follows" is ever overwritten.
- *   W3  At most `window` records are in flight, so the answer's place of n is free for n's answer.
- *   W4  `tail` moves only over records whose answer this side has seen.
+ *   W2  sealed + s + 32 - tail <= ring before a record is written: neither a record in flight nor
+ *       the word that says "nothing follows" is ever overwritten.
+ *   W3  At most `window` records are in flight or sealed, so the answer's place of n is free for
+ * n's answer. W4  `tail` moves only over records whose answer this side has seen.
  *
  * What holds when the producer dies before the store of line
  *   1, 2, 3  record n does not exist; everything before it is as it was.
@@ -58,7 +63,8 @@
 /* What the writer knows of a record in flight; private memory, never shared. */
 struct smew__flight {
     uint64_t position;
-    bool answered; /* its answer was seen, before everything older had one */
+    uint64_t commit; /* its commit word */
+    bool answered;   /* its answer was seen, before everything older had one */
 };
 
 struct smew__lane_writer {
@@ -66,6 +72,8 @@ struct smew__lane_writer {
     struct smew__flight *flights; /* by number, a ring of `window` */
     uint64_t head_number;
     uint64_t head_position;
+    uint64_t sealed_number; /* head, when nothing is sealed */
+    uint64_t sealed_position;
     uint64_t tail_number;
     uint64_t tail_position;
     uint64_t specials; /* as many as were handled */
@@ -93,12 +101,22 @@ uint64_t smew__lane_writer_body_max(const struct smew__lane_writer *writer);
 enum smew_status smew__lane_writer_reserve(struct smew__lane_writer *writer, uint64_t body_size,
                                            uint8_t **record);
 /*
- * Commits what was written; it may be shorter than what was reserved.  The caller has written the
+ * Seals what was written; it may be shorter than what was reserved.  The caller has written the
  * body, zeros up to a multiple of 32 behind it, and in the header everything but commit and
  * header_crc, which are set here.  Returns the record's number.
  */
+uint64_t smew__lane_writer_seal(struct smew__lane_writer *writer,
+                                const struct smew__record_header *header);
+/* Commits what is sealed. */
+void smew__lane_writer_publish(struct smew__lane_writer *writer);
+/* Both: one record, committed at once. */
 uint64_t smew__lane_writer_commit(struct smew__lane_writer *writer,
                                   const struct smew__record_header *header);
+/* Is there something that is sealed and not committed? */
+static inline bool smew__lane_writer_holds_sealed(const struct smew__lane_writer *writer)
+{
+    return writer->sealed_number != writer->head_number;
+}
 /*
  * Stores the head once more, where something is in flight: were it damaged, and a record too, the
  * consumer would wait for the next publish, and a producer whose lane is full for the consumer.
@@ -153,7 +171,7 @@ void smew__lane_writer_watch(struct smew__lane_writer *writer, bool on);
 /* Wakes threads of this process that wait here; one that is about to goes to sleep nevertheless. */
 void smew__lane_writer_wake(struct smew__lane_writer *writer);
 
-/* Says that nothing follows.  Records in flight stay until they are answered. */
+/* Says that nothing follows; nothing is sealed.  Records in flight stay until they are answered. */
 void smew__lane_writer_end(struct smew__lane_writer *writer);
 
 /*

@@ -152,7 +152,9 @@ static void publish_some(struct scene *scene, uint64_t number, uint64_t position
     struct lane *lane = &scene->lane;
 
     lane->writer.head_number = lane->writer.tail_number = number;
+    lane->writer.sealed_number = number;
     lane->writer.head_position = lane->writer.tail_position = position / LINE * LINE;
+    lane->writer.sealed_position = lane->writer.head_position;
     for (uint64_t i = below(scene, 15); i > 0; i--) {
         put_envelope(scene);
         (void)lane_put(lane, (uint32_t)below(scene, 300));

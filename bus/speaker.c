@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Speakers.  Happy path: the thread in smew_bus_poll() is the speaker, and what its handlers send
+ * lies in the receivers' memory when they return.
+ */
+
+#include "bus/speaker.h"
+
+#include "bus/direct.h"
+#include "bus/poll.h"
+#include "bus/trail.h"
+
+/* What the thread sent so far as itself, and what machines said the common way, are not told apart
+ * by trails: each is looked at anew.  With the node's lock held. */
+static void begin(struct smew__producer *producer)
+{
+    struct smew__trail *trail;
+    size_t cursor = 0;
+
+    while ((trail = smew__table_next(&producer->trails, &cursor)) != NULL)
+        trail->detour = true;
+}
+
+static bool become(struct smew_bus *bus)
+{
+    struct smew__producer *producer = smew__producer_get(bus);
+    bool mine;
+
+    if (!producer)
+        return false;
+    smew__mutex_lock(&producer->lock);
+    smew__bus_lock(bus);
+    mine = !bus->speaker;
+    if (mine) {
+        begin(producer);
+        atomic_store_explicit(&bus->speaker, producer, memory_order_relaxed);
+    }
+    smew__bus_unlock(bus);
+    smew__mutex_unlock(&producer->lock);
+    return mine;
+}
+
+bool smew__speaker_may(struct smew_bus *bus, const struct smew__handler_context *context,
+                       bool sourced)
+{
+    const struct smew__producer *speaker;
+
+    if (!context && !sourced)
+        return true;
+    if (context && (context->sunk || context->bus != bus))
+        return false;
+    /* Relaxed: a thread that is it has said so itself; any other only compares. */
+    speaker = atomic_load_explicit(&bus->speaker, memory_order_relaxed);
+    if (speaker)
+        return speaker == smew__producer_find(bus);
+    return smew__poll_is_mine(bus) && become(bus);
+}
+
+/* Stays while it is visited, though its thread may end. */
+static struct smew__producer *visit(struct smew_bus *bus)
+{
+    struct smew__producer *speaker;
+
+    smew__bus_lock(bus);
+    speaker = atomic_load_explicit(&bus->speaker, memory_order_relaxed);
+    if (speaker)
+        speaker->visitors++;
+    smew__bus_unlock(bus);
+    return speaker;
+}
+
+static void go(struct smew__producer *speaker)
+{
+    smew__bus_lock(speaker->bus);
+    speaker->visitors--;
+    smew__bus_unlock(speaker->bus);
+}
+
+void smew__speaker_leave(struct smew_bus *bus, const struct smew__handler_context *context,
+                         const char *target, struct smew__behind *behind)
+{
+    struct smew__producer *own = smew__producer_find(bus);
+    struct smew__producer *speaker = NULL;
+
+    if (!context || !context->sunk)
+        speaker = visit(bus);
+    if (speaker && speaker != own)
+        smew__direct_leave(speaker, target, behind);
+    if (own)
+        smew__direct_leave(own, target, behind);
+    if (speaker)
+        go(speaker);
+}
+
+void smew__speaker_sealed(struct smew__producer *producer, struct smew__lane_out *lane)
+{
+    if (smew__list_empty(&lane->sealed))
+        smew__list_append(&producer->sealed, &lane->sealed);
+    smew__handler_current()->speaker = producer;
+}
+
+void smew__speaker_commit(struct smew__producer *producer)
+{
+    struct smew__list *link;
+
+    smew__mutex_lock(&producer->lock);
+    while ((link = smew__list_take(&producer->sealed)) != NULL)
+        smew__direct_commit(producer, SMEW_CONTAINER(link, struct smew__lane_out, sealed));
+    smew__mutex_unlock(&producer->lock);
+}
