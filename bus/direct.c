@@ -69,13 +69,13 @@ void smew__direct_leave(struct smew__producer *producer, const char *target,
 {
     struct smew__trail *trail;
 
-    smew__mutex_lock(&producer->lock);
+    smew__producer_lock(producer);
     trail = smew__trail_find(producer, (struct smew__text){target, strlen(target)});
     if (trail) {
         trail->detour = true;
         set_behind(trail, behind);
     }
-    smew__mutex_unlock(&producer->lock);
+    smew__producer_unlock(producer);
 }
 
 /* ---- writing ------------------------------------------------------------------------- */
@@ -389,7 +389,7 @@ static enum outcome prepare(struct attempt *attempt)
         struct smew__trail *trail;
         uint64_t until_ns = 0;
 
-        smew__mutex_lock(&producer->lock);
+        smew__producer_lock(producer);
         smew__bus_lock(bus);
         trail = smew__trail_find(producer, attempt->envelope->target);
         if (!trail)
@@ -399,7 +399,7 @@ static enum outcome prepare(struct attempt *attempt)
             trail->detour = true;
             set_behind(trail, attempt->behind);
         }
-        smew__mutex_unlock(&producer->lock);
+        smew__producer_unlock(producer);
         if (outcome == AGAIN)
             (void)smew__bus_wait(bus, until_ns);
         smew__bus_unlock(bus);
@@ -440,10 +440,10 @@ static enum outcome wait_for_room(struct attempt *attempt, struct smew__lane_out
         until_ns = attempt->post->deadline_ns;
     smew__lane_writer_refresh(&lane->writer);
     lane->sleeping = true; /* keeps its memory */
-    smew__mutex_unlock(&producer->lock);
+    smew__producer_unlock(producer);
     if (!look_for_room(attempt, lane))
         (void)smew__lane_writer_wait(&lane->writer, attempt->turn, until_ns);
-    smew__mutex_lock(&producer->lock);
+    smew__producer_lock(producer);
     lane->sleeping = false;
     if (lane->state == SMEW__LANE_GRANTED)
         smew__lane_out_collect(lane);
@@ -477,7 +477,7 @@ static enum outcome try_lane(struct attempt *attempt)
     enum outcome outcome = PASS;
     bool ready;
 
-    smew__mutex_lock(&producer->lock);
+    smew__producer_lock(producer);
     trail = smew__trail_find(producer, attempt->envelope->target);
     ready = trail && smew__direct_is_ready(attempt->bus, trail);
     if (ready) {
@@ -485,7 +485,7 @@ static enum outcome try_lane(struct attempt *attempt)
         if (outcome == DONE && attempt->status == SMEW_FULL)
             outcome = on_full(attempt, trail);
     }
-    smew__mutex_unlock(&producer->lock);
+    smew__producer_unlock(producer);
     return ready && outcome != LOOK ? outcome : prepare(attempt);
 }
 
@@ -548,7 +548,7 @@ bool smew__direct_return(struct smew__direct_loan *loan, struct smew__envelope *
     struct smew__trail *trail;
     bool sent = false;
 
-    smew__mutex_lock(&producer->lock);
+    smew__producer_lock(producer);
     trail = envelope ? smew__trail_find(producer, envelope->target) : NULL;
     if (envelope && still_leads(loan, trail)) {
         envelope->flags = loan->alone ? SMEW__ENVELOPE_ALONE : 0;
@@ -561,7 +561,7 @@ bool smew__direct_return(struct smew__direct_loan *loan, struct smew__envelope *
     }
     if (sent)
         lane->lent = false;
-    smew__mutex_unlock(&producer->lock);
+    smew__producer_unlock(producer);
     return sent;
 }
 
@@ -569,12 +569,12 @@ void smew__direct_release(struct smew__direct_loan *loan)
 {
     struct smew__producer *producer = loan->producer;
 
-    smew__mutex_lock(&producer->lock);
+    smew__producer_lock(producer);
     if (loan->lane->state == SMEW__LANE_GRANTED) {
         struct smew__lane_meaning meaning = smew__lane_out_meaning(loan->lane);
 
         smew__lane_cancel(&loan->lane->writer, &meaning, &loan->draft);
     }
     loan->lane->lent = false; /* a lost lane may go now */
-    smew__mutex_unlock(&producer->lock);
+    smew__producer_unlock(producer);
 }

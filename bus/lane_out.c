@@ -329,9 +329,9 @@ static enum smew_status take_grants(struct smew__peer *peer)
         while (lane && (lane->stream != granted.lane || lane->state != SMEW__LANE_ASKED))
             lane = next_lane(peer, lane);
         if (lane) {
-            smew__mutex_lock(&lane->producer->lock);
+            smew__producer_lock(lane->producer);
             grant(lane, peer->channel, &granted);
-            smew__mutex_unlock(&lane->producer->lock);
+            smew__producer_unlock(lane->producer);
         }
         smew__channel_return(peer->channel, &granted); /* of what nobody wants any more */
     }
@@ -412,9 +412,9 @@ enum smew_status smew__lanes_service(struct smew__peer *peer)
         struct smew__lane_out *next = next_lane(peer, lane);
         struct smew__producer *producer = lane->producer;
 
-        smew__mutex_lock(&producer->lock);
+        smew__producer_lock(producer);
         status = serve(lane, peer->channel);
-        smew__mutex_unlock(&producer->lock);
+        smew__producer_unlock(producer);
         lane = next;
     }
     return status == SMEW_AGAIN ? SMEW_OK : status;
@@ -427,9 +427,9 @@ void smew__lanes_lose(struct smew__peer *peer)
     while ((lane = next_lane(peer, NULL)) != NULL) {
         struct smew__producer *producer = lane->producer;
 
-        smew__mutex_lock(&producer->lock);
+        smew__producer_lock(producer);
         lose(lane);
-        smew__mutex_unlock(&producer->lock);
+        smew__producer_unlock(producer);
     }
 }
 

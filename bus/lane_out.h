@@ -39,6 +39,7 @@
 
 #include <stdatomic.h>
 
+#include "base/sync/biased.h"
 #include "bus/behind.h"
 #include "bus/lane_record.h"
 #include "bus/node.h"
@@ -96,7 +97,8 @@ struct smew__lane_out {
 struct smew__producer {
     struct smew_bus *bus;
     struct smew__list link; /* in bus->producers */
-    struct smew__mutex lock;
+    uint64_t thread;
+    struct smew__biased lock;   /* its thread is the owner */
     struct smew__list lanes;    /* in the order in which they were wanted */
     struct smew__table trails;  /* by target */
     struct smew__trail *latest; /* of a plain message, or NULL */
@@ -159,6 +161,9 @@ void smew__lanes_stats(const struct smew_bus *bus, struct smew_bus_stats *stats)
 /* The calling thread's producer on this node, or NULL: none yet (or out of memory). */
 struct smew__producer *smew__producer_find(const struct smew_bus *bus);
 struct smew__producer *smew__producer_get(struct smew_bus *bus);
+/* Its lock, whoever asks. */
+void smew__producer_lock(struct smew__producer *producer);
+void smew__producer_unlock(struct smew__producer *producer);
 /* For closing the bus: nothing runs any more. */
 void smew__producers_free(struct smew_bus *bus);
 

@@ -95,7 +95,7 @@ bool smew__plain_send(struct smew_bus *bus, const char *target, const char *even
     producer = smew__producer_find(bus);
     if (!producer)
         return false;
-    smew__mutex_lock(&producer->lock);
+    smew__biased_enter(&producer->lock);
     trail = trail_of(producer, target);
     if (trail && smew__direct_is_ready(bus, trail) && !trail->alone && find_numbers(trail, event)) {
         plain.target = trail->target_name->number;
@@ -104,6 +104,6 @@ bool smew__plain_send(struct smew_bus *bus, const char *target, const char *even
         plain.sent_ns = smew__clock_wall_coarse_ns();
         sent = write_plain(producer, trail, &plain);
     }
-    smew__mutex_unlock(&producer->lock);
+    smew__biased_leave(&producer->lock);
     return sent;
 }

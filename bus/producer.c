@@ -84,6 +84,22 @@ struct smew__producer *smew__producer_find(const struct smew_bus *bus)
     return NULL;
 }
 
+void smew__producer_lock(struct smew__producer *producer)
+{
+    if (producer->thread == smew__thread_self())
+        smew__biased_enter(&producer->lock);
+    else
+        smew__biased_lock(&producer->lock);
+}
+
+void smew__producer_unlock(struct smew__producer *producer)
+{
+    if (producer->thread == smew__thread_self())
+        smew__biased_leave(&producer->lock);
+    else
+        smew__biased_unlock(&producer->lock);
+}
+
 static struct smew__producer *create(struct smew_bus *bus)
 {
     struct smew__producer *producer = smew__calloc(1, sizeof(*producer));
@@ -94,7 +110,8 @@ static struct smew__producer *create(struct smew_bus *bus)
     smew__list_init(&producer->lanes);
     smew__list_init(&producer->sealed);
     smew__table_init(&producer->trails);
-    if (smew__mutex_init(&producer->lock)) {
+    producer->thread = smew__thread_self();
+    if (smew__biased_init(&producer->lock)) {
         smew__free(producer);
         return NULL;
     }
@@ -139,7 +156,7 @@ static void free_producer(struct smew__producer *producer)
 {
     smew__list_remove(&producer->link);
     smew__trails_free(producer);
-    smew__mutex_fini(&producer->lock);
+    smew__biased_fini(&producer->lock);
     smew__free(producer);
 }
 
@@ -149,7 +166,7 @@ static void retire(struct smew__producer *producer)
     struct smew_bus *bus = producer->bus;
     bool empty;
 
-    smew__mutex_lock(&producer->lock);
+    smew__producer_lock(producer);
     SMEW_LIST_EACH (link, &producer->lanes) {
         struct smew__lane_out *lane = SMEW_CONTAINER(link, struct smew__lane_out, link);
 
@@ -165,7 +182,7 @@ static void retire(struct smew__producer *producer)
         smew__bus_unlock(bus);
     }
     empty = smew__list_empty(&producer->lanes);
-    smew__mutex_unlock(&producer->lock);
+    smew__producer_unlock(producer);
     if (!empty)
         return;
     smew__bus_lock(bus);
@@ -198,12 +215,12 @@ static void bury_lost(struct smew_bus *bus)
         struct smew__lane_out *lane = SMEW_CONTAINER(lost.next, struct smew__lane_out, at_peer);
         struct smew__producer *producer = lane->producer;
 
-        smew__mutex_lock(&producer->lock);
+        smew__producer_lock(producer);
         smew__bus_lock(bus);
         smew__lane_out_abandon(lane);
         smew__bus_unlock(bus);
         smew__lane_out_bury(lane);
-        smew__mutex_unlock(&producer->lock);
+        smew__producer_unlock(producer);
     }
 }
 

@@ -28,7 +28,7 @@ static bool become(struct smew_bus *bus)
 
     if (!producer)
         return false;
-    smew__mutex_lock(&producer->lock);
+    smew__producer_lock(producer);
     smew__bus_lock(bus);
     mine = !bus->speaker;
     if (mine) {
@@ -36,7 +36,7 @@ static bool become(struct smew_bus *bus)
         atomic_store_explicit(&bus->speaker, producer, memory_order_relaxed);
     }
     smew__bus_unlock(bus);
-    smew__mutex_unlock(&producer->lock);
+    smew__producer_unlock(producer);
     return mine;
 }
 
@@ -103,8 +103,8 @@ void smew__speaker_commit(struct smew__producer *producer)
 {
     struct smew__list *link;
 
-    smew__mutex_lock(&producer->lock);
+    smew__producer_lock(producer);
     while ((link = smew__list_take(&producer->sealed)) != NULL)
         smew__direct_commit(producer, SMEW_CONTAINER(link, struct smew__lane_out, sealed));
-    smew__mutex_unlock(&producer->lock);
+    smew__producer_unlock(producer);
 }

@@ -205,10 +205,10 @@ static void what_comes_again_is_answered_where_it_came(void **state)
     while (next == held)
         (void)!smew_bus_poll(host, 10, 0);
     producer = SMEW_CONTAINER(sender->producers.next, struct smew__producer, link);
-    smew__mutex_lock(&producer->lock);
+    smew__producer_lock(producer);
     SMEW_LIST_EACH (link, &producer->lanes)
         SMEW_CONTAINER(link, struct smew__lane_out, link)->failed = true;
-    smew__mutex_unlock(&producer->lock);
+    smew__producer_unlock(producer);
     smew__bus_lock(sender);
     smew__lanes_watch(sender);
     smew__bus_unlock(sender);
