@@ -2,7 +2,7 @@
 /*
  * smew-bench: measures smew against the reference ring and against what else there is, on this
  * computer.  The options are read here, the rows made by cells.c, survey.c or place.c, sampled by
- * schedule.c and printed by report.c.
+ * schedule.c and printed by report.c; `sync` does all of it by itself, in sync.c.
  *
  * Ctrl-C ends the sampling; what was sampled until then is still printed.
  */
@@ -17,6 +17,7 @@
 #include "bench/report.h"
 #include "bench/schedule.h"
 #include "bench/scratch.h"
+#include "bench/sync.h"
 #include "bench/tables.h"
 
 enum { ROUNDS = 9, SAMPLE_MS = 40, USAGE = 2 };
@@ -25,6 +26,7 @@ struct settings {
     size_t (*make_rows)(const struct bench_filter *filter, struct bench_row **rows);
     bool json;
     bool list;
+    bool sync; /* no rows of peers: sync.c */
     struct bench_filter filter;
     struct bench_plan plan;
 };
@@ -40,11 +42,14 @@ static void on_signal(int number)
 static void usage(FILE *out)
 {
     (void)fputs(
-        "smew-bench [cells | peers | place] [OPTION...]\n"
+        "smew-bench [cells | peers | place | sync] [OPTION...]\n"
         "\n"
         "  cells                what smew has to reach, as ratios of paired samples (the default)\n"
         "  peers                absolute figures of every peer of this build\n"
         "  place                smew's payloads read in place against private copies, by size\n"
+        "  sync                 locks and flags of base/sync/ against the C library's; takes "
+        "--only,\n"
+        "                       --rounds, --sample-ms, --count (operations), --json, --list\n"
         "\n"
         "  --scheme NAME        smew only over this scheme: shm, pipe, inproc\n"
         "  --only TEXT          only rows with this text in their names\n"
@@ -145,6 +150,8 @@ static bool read_table(const char *name, struct settings *settings)
         settings->make_rows = bench_survey;
     else if (strcmp(name, "place") == 0)
         settings->make_rows = bench_place;
+    else if (strcmp(name, "sync") == 0)
+        settings->sync = true;
     else
         return false;
     return true;
@@ -222,6 +229,18 @@ static int measure(struct settings *settings, struct bench_row *rows, size_t cou
     return fine && !atomic_load_explicit(&stop, memory_order_relaxed) ? 0 : 1;
 }
 
+static int run_sync(const struct settings *settings)
+{
+    const struct bench_filter *filter = &settings->filter;
+
+    if (filter->scheme != NULL || filter->peer != NULL || filter->size > 0 ||
+        filter->producers > 0 || filter->placed || filter->waits || filter->trips_only)
+        return complain("sync has no peers to choose by", "see --help");
+    return bench_sync(&settings->plan, &(struct bench_sync_what){.only = filter->only,
+                                                                 .list = settings->list,
+                                                                 .json = settings->json});
+}
+
 int main(int argument_count, char **arguments)
 {
     const struct sigaction action = {.sa_handler = on_signal};
@@ -235,14 +254,16 @@ int main(int argument_count, char **arguments)
 
     if (read_arguments(argument_count, arguments, &settings, &code) != 0)
         return code;
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+    if (settings.sync)
+        return run_sync(&settings);
     settings.plan.progress = isatty(STDERR_FILENO) != 0;
     count = settings.make_rows(&settings.filter, &rows);
     if (count == 0) {
         free(rows);
         return complain("there is no such row", "see --list");
     }
-    (void)sigaction(SIGINT, &action, NULL);
-    (void)sigaction(SIGTERM, &action, NULL);
     if (settings.list)
         list(rows, count);
     else

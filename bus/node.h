@@ -24,7 +24,7 @@
  * One lock a node guards all of it.  The service thread owns the uv loop and all channels, and
  * takes the lock only for short stretches; a channel's system calls are made without it, but for
  * the last flush when the bus closes.  Blocking calls wait on `changed`, always with a deadline.
- * Lock order: the list of siblings, whose turn it is to read lanes (lane_turn.h), a node's lock, a
+ * Lock order: a family of siblings, whose turn it is to read lanes (lane_turn.h), a node's lock, a
  * mailbox of a sink; never two nodes' locks.
  *
  * Death: nothing here is shared between processes but the directory and channels, so a killed

@@ -12,13 +12,14 @@
 #include <unistd.h>
 
 #include "base/os/thread.h"
+#include "base/sync/flag.h"
 
 static struct {
     struct smew__thread thread;
     struct smew__mutex mutex;
     struct smew_bus *bus; /* under mutex */
     atomic_int signals;
-    atomic_bool ending;
+    struct smew__flag ending;
 } interrupt;
 
 static void both_signals(sigset_t *set)
@@ -43,7 +44,7 @@ static void wait_for_signals(void *argument)
 
     (void)argument;
     both_signals(&set);
-    while (sigwait(&set, &number) == 0 && !atomic_load(&interrupt.ending)) {
+    while (sigwait(&set, &number) == 0 && !smew__flag_get(&interrupt.ending)) {
         if (atomic_fetch_add(&interrupt.signals, 1) > 0)
             _exit(128 + number);
         wake();
@@ -81,7 +82,7 @@ bool smew__interrupted(void)
 
 void smew__interrupt_end(void)
 {
-    atomic_store(&interrupt.ending, true);
+    smew__flag_set(&interrupt.ending);
     kill(getpid(), SIGTERM); /* to the process: only the waiting thread can take it */
     smew__thread_join(&interrupt.thread);
     smew__mutex_fini(&interrupt.mutex);

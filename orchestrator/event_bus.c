@@ -17,6 +17,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/os/memory.h"
 #include "diagnostics/log.h"
 #include "orchestrator/orchestrator.h"
 #include "orchestrator/report.h"
@@ -37,17 +38,25 @@ static void task_marker(struct smew_bus *bus, struct smew__due *due)
     (void)due;
 }
 
+/* Of one that was seen sleeping. */
+static void wake(struct smew__event_bus *event_bus)
+{
+    /* Relaxed: the mailbox is handed over by the lock; the word only tells the futex. */
+    atomic_fetch_add_explicit(&event_bus->wakes, 1, memory_order_relaxed);
+    smew__futex_wake_one(&event_bus->wakes);
+}
+
 static void post(struct smew__event_bus *event_bus, struct smew__due *due)
 {
-    bool wake;
+    bool sleeping;
 
-    smew__mutex_lock(&event_bus->lock);
+    smew__spinlock_lock(&event_bus->lock);
     smew__list_append(&event_bus->mailbox, &due->link);
-    wake = event_bus->sleeping;
+    sleeping = event_bus->sleeping;
     event_bus->sleeping = false;
-    smew__mutex_unlock(&event_bus->lock);
-    if (wake)
-        smew__condition_signal(&event_bus->arrived);
+    smew__spinlock_unlock(&event_bus->lock);
+    if (sleeping)
+        wake(event_bus);
 }
 
 void smew__event_bus_post(struct smew__event_bus *event_bus, struct smew_message *message,
@@ -72,18 +81,23 @@ static bool take(struct smew__event_bus *event_bus, struct smew__list *taken)
 {
     struct smew__heap_link *timer = smew__heap_first(&event_bus->timers);
     uint64_t due_ns = timer ? timer->key : SMEW_NEVER_NS;
+    enum smew_status slept = SMEW_OK;
     bool going;
 
-    smew__mutex_lock(&event_bus->lock);
-    while (smew__list_empty(&event_bus->mailbox) && !event_bus->stopping) {
+    smew__spinlock_lock(&event_bus->lock);
+    while (smew__list_empty(&event_bus->mailbox) && !event_bus->stopping && !slept) {
+        /* Relaxed: whoever sees `sleeping`, under the lock, moves the word after this. */
+        uint32_t seen = atomic_load_explicit(&event_bus->wakes, memory_order_relaxed);
+
         event_bus->sleeping = true;
-        if (!smew__condition_wait(&event_bus->arrived, &event_bus->lock, due_ns))
-            break;
+        smew__spinlock_unlock(&event_bus->lock);
+        slept = smew__futex_wait(&event_bus->wakes, seen, due_ns);
+        smew__spinlock_lock(&event_bus->lock);
     }
     event_bus->sleeping = false;
     going = !event_bus->stopping || !smew__list_empty(&event_bus->mailbox);
     smew__list_move_all(taken, &event_bus->mailbox);
-    smew__mutex_unlock(&event_bus->lock);
+    smew__spinlock_unlock(&event_bus->lock);
     return going;
 }
 
@@ -375,8 +389,6 @@ static void run(void *argument)
 enum smew_status smew__event_bus_start(struct smew__event_bus *event_bus,
                                        struct smew_orchestrator *orchestrator, struct smew_bus *bus)
 {
-    enum smew_status status;
-
     event_bus->orchestrator = orchestrator;
     event_bus->bus = bus;
     atomic_init(&event_bus->refuse_ns, SMEW_NEVER_NS);
@@ -384,20 +396,7 @@ enum smew_status smew__event_bus_start(struct smew__event_bus *event_bus,
     smew__list_init(&event_bus->mailbox);
     smew__table_init(&event_bus->actors);
     smew__heap_init(&event_bus->timers);
-    status = smew__mutex_init(&event_bus->lock);
-    if (status)
-        return status;
-    status = smew__condition_init(&event_bus->arrived);
-    if (status) {
-        smew__mutex_fini(&event_bus->lock);
-        return status;
-    }
-    status = smew__thread_start(&event_bus->thread, "smew-events", run, event_bus);
-    if (status) {
-        smew__condition_fini(&event_bus->arrived);
-        smew__mutex_fini(&event_bus->lock);
-    }
-    return status;
+    return smew__thread_start(&event_bus->thread, "smew-events", run, event_bus);
 }
 
 void smew__event_bus_stop(struct smew__event_bus *event_bus)
@@ -407,15 +406,13 @@ void smew__event_bus_stop(struct smew__event_bus *event_bus)
 
     if (!event_bus->thread.started)
         return;
-    smew__mutex_lock(&event_bus->lock);
+    smew__spinlock_lock(&event_bus->lock);
     event_bus->stopping = true;
-    smew__mutex_unlock(&event_bus->lock);
-    smew__condition_signal(&event_bus->arrived);
+    smew__spinlock_unlock(&event_bus->lock);
+    wake(event_bus);
     smew__thread_join(&event_bus->thread);
     while ((actor = smew__table_next(&event_bus->actors, &cursor)) != NULL)
         smew__actor_destroy(actor);
     smew__table_fini(&event_bus->actors);
     smew__heap_fini(&event_bus->timers);
-    smew__condition_fini(&event_bus->arrived);
-    smew__mutex_fini(&event_bus->lock);
 }

@@ -11,13 +11,14 @@
  *
  * A machine always runs on the same event bus, in the order of the mailbox; so nothing of it
  * needs a lock.  The mailbox has one, which is the last in the lock order: it is taken under the
- * node's lock and nothing is called under it.  How much a mailbox can hold is bounded by the
- * windows of the senders.
+ * node's lock, for a few stores, and nothing is called under it: so it is a spin lock, and who
+ * posts never sleeps for it.  How much a mailbox can hold is bounded by the windows of the senders.
  */
 
 #include <stdatomic.h>
 
 #include "base/os/thread.h"
+#include "base/sync/spinlock.h"
 #include "base/table.h"
 #include "bus/message.h"
 #include "bus/sink.h"
@@ -47,11 +48,11 @@ struct smew__event_bus {
     struct smew__thread thread;
     struct smew__runner runner;
 
-    struct smew__mutex lock; /* guards the next four */
-    struct smew__condition arrived;
+    struct smew__spinlock lock; /* guards the next three */
     struct smew__list mailbox;
     bool sleeping;
     bool stopping;
+    _Atomic uint32_t wakes; /* a futex word; moves for each post that found it sleeping */
 
     atomic_uint_fast64_t refuse_ns; /* from when on messages are given back unseen */
     struct smew__table actors;      /* by id */

@@ -100,6 +100,7 @@ static void expect(struct smew__host *host, struct smew__host_waiter *waiter,
                    const struct smew__task *task)
 {
     *waiter = (struct smew__host_waiter){.task = task};
+    smew__fifo_semaphore_init(&waiter->told, 0);
     smew__mutex_lock(&host->orchestrator->lock);
     host->waiter = waiter;
     smew__mutex_unlock(&host->orchestrator->lock);
@@ -114,8 +115,8 @@ static void tell(struct smew__host *host, const struct smew__task *task, enum sm
     if (host->waiter && host->waiter->task == task) {
         host->waiter->status = status;
         host->waiter->over = true;
+        smew__fifo_semaphore_release(&host->waiter->told);
         host->waiter = NULL;
-        smew__condition_broadcast(&orchestrator->changed);
     }
     smew__mutex_unlock(&orchestrator->lock);
 }
@@ -127,10 +128,8 @@ static enum smew_status wait_for(struct smew_orchestrator *orchestrator, struct 
     uint64_t deadline_ns = smew__deadline_ns(PATIENCE_MS);
     enum smew_status status = SMEW_TIMEOUT;
 
-    smew__mutex_lock(&orchestrator->lock);
-    while (!waiter->over &&
-           smew__condition_wait(&orchestrator->changed, &orchestrator->lock, deadline_ns))
-        ;
+    (void)smew__fifo_semaphore_acquire(&waiter->told, deadline_ns);
+    smew__mutex_lock(&orchestrator->lock); /* whoever told is out of the semaphore then */
     if (waiter->over)
         status = waiter->status;
     else

@@ -13,6 +13,7 @@
  * mailbox behind what was there before.
  */
 
+#include "base/sync/fifo_semaphore.h"
 #include "orchestrator/event_bus.h"
 
 /* Stops a host's machines: an id's, or those of a pattern, on one event bus after the other. */
@@ -26,6 +27,7 @@ struct smew__sweep {
 
 /* Somebody who waits for one of a host's tasks; guarded by the orchestrator's lock. */
 struct smew__host_waiter {
+    struct smew__fifo_semaphore told; /* of no places: one comes when it is over */
     const struct smew__task *task;
     enum smew_status status;
     bool over;

@@ -92,7 +92,6 @@ static void give_up(struct smew_orchestrator *orchestrator)
         smew__event_bus_stop(&orchestrator->event_buses[i]);
     smew__hosts_free(orchestrator);
     smew__free(orchestrator->event_buses);
-    smew__condition_fini(&orchestrator->changed);
     smew__mutex_fini(&orchestrator->lock);
     smew__free(orchestrator);
 }
@@ -115,7 +114,6 @@ static struct smew_orchestrator *allocate(struct smew_bus *bus,
                                           const struct smew_orchestrator_options *options)
 {
     struct smew_orchestrator *orchestrator = smew__calloc(1, sizeof(*orchestrator));
-    enum smew_status status;
 
     if (!orchestrator)
         return NULL;
@@ -126,13 +124,8 @@ static struct smew_orchestrator *allocate(struct smew_bus *bus,
         orchestrator->count = EVENT_BUSES_MOST;
     orchestrator->machines_max = options->machines_max ? options->machines_max : MACHINES_MOST;
     smew__table_init(&orchestrator->hosts);
-    status = smew__mutex_init(&orchestrator->lock);
-    if (!status) {
-        status = smew__condition_init(&orchestrator->changed);
-        if (!status)
-            return orchestrator;
-        smew__mutex_fini(&orchestrator->lock);
-    }
+    if (!smew__mutex_init(&orchestrator->lock))
+        return orchestrator;
     smew__free(orchestrator);
     return NULL;
 }

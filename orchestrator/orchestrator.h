@@ -24,9 +24,8 @@ struct smew_orchestrator {
     uint64_t machines_max;
     atomic_uint_fast64_t machines; /* alive, on all event buses */
 
-    struct smew__mutex lock;        /* guards the next one, and the hosts' waiters */
-    struct smew__table hosts;       /* by id, from hosting to the beginning of their end */
-    struct smew__condition changed; /* a host has started, or has ended */
+    struct smew__mutex lock;  /* guards the next one, and the hosts' waiters */
+    struct smew__table hosts; /* by id, from hosting to the beginning of their end */
 };
 
 /* The event bus of an id: always the same. */

@@ -86,5 +86,7 @@ void smew__memory_fini(struct smew__memory *memory); /* a zeroed one is fine */
 enum smew_status smew__futex_wait(const _Atomic uint32_t *word, uint32_t seen,
                                   uint64_t deadline_ns);
 void smew__futex_wake(const _Atomic uint32_t *word);
+/* One of those who wait.  Only the address is used: nothing need be there any more. */
+void smew__futex_wake_one(const _Atomic uint32_t *word);
 
 #endif

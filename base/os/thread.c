@@ -147,6 +147,18 @@ uint64_t smew__thread_self(void)
     return own;
 }
 
+void smew__thread_yield(void)
+{
+    (void)sched_yield();
+}
+
+void smew__thread_nap(uint32_t nap_ns)
+{
+    const struct timespec nap = {.tv_nsec = (long)nap_ns};
+
+    (void)nanosleep(&nap, NULL); /* a signal may cut it short */
+}
+
 unsigned smew__cpu_count(void)
 {
     cpu_set_t usable;

@@ -50,6 +50,10 @@ enum smew_status smew__thread_start(struct smew__thread *thread, const char *nam
 void smew__thread_join(struct smew__thread *thread); /* one that never started is fine */
 uint64_t smew__thread_self(void); /* a number of the calling thread, never 0, never reused */
 
+/* For loops that wait without being told: lets others run; sleeps for about so long, below 1 s. */
+void smew__thread_yield(void);
+void smew__thread_nap(uint32_t nap_ns);
+
 unsigned smew__cpu_count(void); /* of those this process may use, at least 1 */
 
 #endif

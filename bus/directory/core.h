@@ -4,6 +4,7 @@
 
 /* A node's handle on its directory, as the sources of this folder see it. */
 
+#include "base/sync/flag.h"
 #include "bus/directory/storage.h"
 
 enum {
@@ -31,7 +32,7 @@ struct smew__directory {
     struct smew__board *board;
     struct smew__node_ref self;
     struct smew__identity identity;
-    atomic_bool damage_told;
+    struct smew__flag damage_told;
     struct smew__names names;
     uint64_t cells; /* that we hold, at most: close has nothing to sweep when there are none */
 };

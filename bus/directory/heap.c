@@ -20,6 +20,7 @@
 #include "base/os/process.h"
 #include "base/os/thread.h"
 #include "base/status.h"
+#include "base/sync/flag.h"
 
 typedef _Atomic(_Atomic uint64_t *) heap_block;
 
@@ -35,7 +36,7 @@ struct heap_bus {
     char *name;
     void *memory; /* in which the board is aligned */
     struct smew__board *board;
-    _Atomic bool locked[SMEW__DIRECTORY_NODES];
+    struct smew__flag locked[SMEW__DIRECTORY_NODES];
     _Atomic(struct heap_announcement *) names[SMEW__DIRECTORY_NODES];
 };
 
@@ -57,19 +58,19 @@ static struct heap_storage *self_of(struct smew__storage *storage)
 
 static bool heap_slot_lock(struct smew__storage *storage, uint32_t slot)
 {
-    return !atomic_exchange(&self_of(storage)->bus->locked[slot], true);
+    return !smew__flag_swap(&self_of(storage)->bus->locked[slot], true);
 }
 
 static void heap_slot_unlock(struct smew__storage *storage, uint32_t slot)
 {
-    atomic_store(&self_of(storage)->bus->locked[slot], false);
+    smew__flag_clear(&self_of(storage)->bus->locked[slot]);
 }
 
 static bool heap_slot_held(struct smew__storage *storage, uint32_t slot,
                            const struct smew__process *process)
 {
     (void)process; /* it is this one */
-    return atomic_load(&self_of(storage)->bus->locked[slot]);
+    return smew__flag_get(&self_of(storage)->bus->locked[slot]);
 }
 
 static void heap_slot_reap(struct smew__storage *storage, uint32_t slot)

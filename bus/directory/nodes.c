@@ -169,7 +169,7 @@ static void repair(struct smew__directory *directory, struct smew__board_node *n
 
     damaged |= write_identity(node, &directory->identity);
     damaged |= repair_life(directory, node);
-    if (damaged && !atomic_exchange(&directory->damage_told, true))
+    if (damaged && !smew__flag_swap(&directory->damage_told, true))
         smew__log(SMEW_LOG_ERROR,
                   "somebody wrote garbage over the directory of this bus: machines may be hard to "
                   "find until the nodes that host them join again");

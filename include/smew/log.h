@@ -23,7 +23,11 @@ enum smew_log_level {
 /* Called on whichever thread has something to say, several at once; must not call smew. */
 typedef void (*smew_log_fn)(enum smew_log_level level, const char *text, void *user);
 
-/* Lines below `level` are not even formatted.  NULL switches the log off (the default). */
+/*
+ * Lines below `level` are not even formatted.  NULL switches the log off (the default).  Any
+ * thread; a sink is replaced as a whole, with its argument and level, but may still be running for
+ * a line that was begun before.
+ */
 SMEW_API void smew_log_set_sink(smew_log_fn sink, void *user, enum smew_log_level level);
 
 #ifdef __cplusplus

@@ -232,6 +232,33 @@ static void probes_keep_or_drop(void **state)
     json_decref(report);
 }
 
+/* Every row of the primitives, its figures positive numbers. */
+static void primitives(void **state)
+{
+    json_t *report = bench("sync --count 50 --rounds 2 --json");
+    json_t *row;
+    size_t index;
+
+    (void)state;
+    assert_true(json_array_size(json_object_get(report, "rows")) >= 10);
+    json_array_foreach(json_object_get(report, "rows"), index, row)
+    {
+        double it, other, median, min, max;
+        const char *name;
+        int threads, samples;
+
+        assert_int_equal(json_unpack(row, "{s:s, s:i, s:i, s:F, s:F, s:{s:F, s:F, s:F}}", "name",
+                                     &name, "threads", &threads, "samples", &samples, "it_ns", &it,
+                                     "other_ns", &other, "ratio", "median", &median, "min", &min,
+                                     "max", &max),
+                         0);
+        assert_true(threads == 1 || threads == 2);
+        assert_int_equal(samples, 2);
+        assert_true(it > 0 && other > 0 && min > 0 && min <= median && median <= max);
+    }
+    json_decref(report);
+}
+
 static int exit_code(const char *arguments)
 {
     const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -247,6 +274,10 @@ static void wrong_arguments_are_refused(void **state)
     assert_int_equal(exit_code("--help"), 0);
     assert_int_equal(exit_code("--list"), 0);
     assert_int_equal(exit_code("place --list"), 0);
+    assert_int_equal(exit_code("sync --list"), 0);
+    assert_int_equal(exit_code("sync --count 50 --rounds 1 --only spin"), 0);
+    assert_int_equal(exit_code("sync --only nothing-of-the-kind"), 2);
+    assert_int_equal(exit_code("sync --scheme pipe"), 2);
     assert_int_equal(exit_code("chart"), 2);
     assert_int_equal(exit_code("place --scheme pipe"), 2);
     assert_int_equal(exit_code("place --size 48"), 2);
@@ -267,6 +298,7 @@ int main(int count, char **arguments)
         SUPPORT_TEST(ten_mebibytes),
         SUPPORT_TEST(in_place_against_copies),
         SUPPORT_TEST(probes_keep_or_drop),
+        SUPPORT_TEST(primitives),
         SUPPORT_TEST(wrong_arguments_are_refused),
     };
 

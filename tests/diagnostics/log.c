@@ -106,12 +106,78 @@ static void test_many_threads(void **state)
     smew_log_set_sink(NULL, NULL, SMEW_LOG_INFO);
 }
 
+/* A sink that knows its own argument. */
+struct place {
+    smew_log_fn sink;
+    _Atomic unsigned lines;
+    _Atomic unsigned wrong;
+};
+
+static struct place places[2];
+
+static void keep(unsigned own, const void *user)
+{
+    atomic_fetch_add(&places[own].lines, 1);
+    atomic_fetch_add(&places[own].wrong, user != &places[own]);
+}
+
+static void first_sink(enum smew_log_level level, const char *text, void *user)
+{
+    (void)level;
+    (void)text;
+    keep(0, user);
+}
+
+static void second_sink(enum smew_log_level level, const char *text, void *user)
+{
+    (void)level;
+    (void)text;
+    keep(1, user);
+}
+
+static _Atomic bool replaced_enough;
+
+static void keep_replacing(void *argument)
+{
+    for (unsigned i = 0; !atomic_load(&replaced_enough); i++) {
+        struct place *place = &places[i % 2];
+
+        smew_log_set_sink(place->sink, place, SMEW_LOG_INFO);
+    }
+    (void)argument;
+}
+
+/* Lines go to one sink or the other, with its own argument, and none is lost. */
+static void test_a_sink_is_replaced_as_a_whole(void **state)
+{
+    struct smew__thread writers[2] = {0};
+    struct smew__thread replacers[2] = {0};
+
+    (void)state;
+    places[0].sink = first_sink;
+    places[1].sink = second_sink;
+    smew_log_set_sink(first_sink, &places[0], SMEW_LOG_INFO);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(smew__thread_start(&replacers[i], "sinks", keep_replacing, NULL), 0);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(smew__thread_start(&writers[i], "log", write_lines, &writers[i]), 0);
+    for (int i = 0; i < 2; i++)
+        smew__thread_join(&writers[i]);
+    atomic_store(&replaced_enough, true);
+    for (int i = 0; i < 2; i++)
+        smew__thread_join(&replacers[i]);
+    assert_int_equal(places[0].wrong + places[1].wrong, 0);
+    assert_int_equal(places[0].lines + places[1].lines, 2 * LINES);
+    smew_log_set_sink(NULL, NULL, SMEW_LOG_INFO);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         SUPPORT_TEST(test_levels),
         SUPPORT_TEST(test_long_lines_are_cut),
         SUPPORT_TEST(test_many_threads),
+        SUPPORT_TEST(test_a_sink_is_replaced_as_a_whole),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,11 +38,10 @@
  * One thread at a time, but for smew__channel_ring().
  */
 
-#include <stdatomic.h>
-
 #include <smew/transport.h>
 
 #include "base/os/frozen.h"
+#include "base/sync/flag.h"
 #include "bus/shm/reader.h"
 #include "bus/shm/writer.h"
 #include "bus/transport/shm/lanes.h"
@@ -106,10 +105,11 @@ struct smew__shm_end {
     struct smew_peer_credentials credentials;
 
     /* The socket. */
-    atomic_bool greeted; /* our HELLO has gone out; smew__channel_ring() looks, on any thread */
-    bool heard;          /* the other's HELLO has come */
-    bool owes_bell;      /* one that could not be sent */
-    bool gone;           /* the other end is closed, and everything that it said was heard */
+    struct smew__flag
+        greeted;    /* our HELLO has gone out; smew__channel_ring() looks, on any thread */
+    bool heard;     /* the other's HELLO has come */
+    bool owes_bell; /* one that could not be sent */
+    bool gone;      /* the other end is closed, and everything that it said was heard */
 
     /* Sending.  `out` begins with the other's HELLO, its writer with the first frame. */
     enum smew_status sending; /* OK, or RESET for ever */

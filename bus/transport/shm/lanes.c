@@ -300,6 +300,6 @@ void smew__channel_ring(struct smew_channel *channel)
     struct smew__shm_end *end = smew__shm_end_of(channel);
 
     /* Acquire: pairs with the HELLO, before which nothing may be said. */
-    if (smew__shm_ours(end) && atomic_load_explicit(&end->greeted, memory_order_acquire))
+    if (smew__shm_ours(end) && smew__flag_get(&end->greeted))
         smew__shm_ring_out(end);
 }

@@ -57,13 +57,13 @@ static enum smew_status say_hello(struct smew__shm_end *end)
         return status;
     end->kind->presented(end);
     /* Release: pairs with smew__channel_ring(), which sends only behind it. */
-    atomic_store_explicit(&end->greeted, true, memory_order_release);
+    smew__flag_set(&end->greeted);
     return SMEW_OK;
 }
 
 static bool has_greeted(const struct smew__shm_end *end)
 {
-    return atomic_load_explicit(&end->greeted, memory_order_relaxed); /* written by this thread */
+    return smew__flag_get(&end->greeted);
 }
 
 enum smew_status smew__shm_settle(struct smew__shm_end *end)
