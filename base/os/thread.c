@@ -17,7 +17,9 @@
 #include <stdio.h>
 #include <time.h>
 
+#include <linux/membarrier.h>
 #include <sched.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -157,6 +159,22 @@ void smew__thread_nap(uint32_t nap_ns)
     const struct timespec nap = {.tv_nsec = (long)nap_ns};
 
     (void)nanosleep(&nap, NULL); /* a signal may cut it short */
+}
+
+static long membarrier(int command)
+{
+    return syscall(SYS_membarrier, command, 0, 0);
+}
+
+bool smew__threads_fence_prepare(void)
+{
+    return membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0 &&
+           membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0;
+}
+
+void smew__threads_fence(void)
+{
+    (void)membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
 }
 
 unsigned smew__cpu_count(void)

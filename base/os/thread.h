@@ -54,6 +54,13 @@ uint64_t smew__thread_self(void); /* a number of the calling thread, never 0, ne
 void smew__thread_yield(void);
 void smew__thread_nap(uint32_t nap_ns);
 
+/*
+ * Has every thread of this process that runs at this moment pass a full memory fence.  Prepared
+ * first: false where the kernel cannot.
+ */
+bool smew__threads_fence_prepare(void);
+void smew__threads_fence(void);
+
 unsigned smew__cpu_count(void); /* of those this process may use, at least 1 */
 
 #endif

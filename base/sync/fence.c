@@ -4,23 +4,15 @@
 
 #include <pthread.h>
 
-#include <linux/membarrier.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include "base/os/thread.h"
 
 bool smew__fence_is_one_sided;
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static long membarrier(int command)
-{
-    return syscall(SYS_membarrier, command, 0, 0);
-}
-
 static void prepare(void)
 {
-    smew__fence_is_one_sided = membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0 &&
-                               membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0;
+    smew__fence_is_one_sided = smew__threads_fence_prepare();
 }
 
 void smew__fence_prepare(void)
@@ -32,5 +24,5 @@ void smew__fence_heavy(void)
 {
     atomic_thread_fence(memory_order_seq_cst);
     if (smew__fence_is_one_sided)
-        (void)membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+        smew__threads_fence();
 }
