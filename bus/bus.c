@@ -24,6 +24,7 @@
 #include "bus/inbound.h"
 #include "bus/intake.h"
 #include "bus/lane_out.h"
+#include "bus/lane_run.h"
 #include "bus/lane_turn.h"
 #include "bus/options.h"
 #include "bus/outbox.h"
@@ -248,6 +249,7 @@ static void give_up(struct smew_bus *bus)
     smew__fd_close(&bus->wake_fd);
     smew__condition_fini(&bus->changed);
     smew__lane_turns_fini(&bus->turns);
+    smew__lane_run_fini(&bus->run);
     smew__mutex_fini(&bus->lock);
     smew__free(bus->node_name);
     smew__free(bus);
@@ -293,6 +295,8 @@ enum smew_status smew_bus_open(const char *url, const struct smew_bus_options *o
         status = smew__lane_turns_init(&bus->turns);
     if (!status)
         status = smew__condition_init(&bus->changed);
+    if (!status)
+        status = smew__lane_run_init(&bus->run);
     if (status) {
         smew__free(bus);
         return smew__fail(error, status, "%s", smew_status_text(status));

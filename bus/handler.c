@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "bus/intake.h"
+#include "bus/lane_run.h"
 #include "bus/outbox.h"
 #include "bus/service.h"
 #include "bus/speaker.h"
@@ -25,9 +26,23 @@ void smew__handler_enter(struct smew_bus *bus, struct smew_message *message)
 {
     context.bus = bus;
     context.message = message;
+    context.cause = message;
     context.sunk = false;
     context.speaker = NULL;
     smew__list_init(&context.sends);
+}
+
+void smew__handler_enter_run(struct smew_bus *bus, struct smew_message *message)
+{
+    smew__handler_enter(bus, message);
+    context.cause = NULL;
+}
+
+bool smew__handler_keep(struct smew__handler_context *handler)
+{
+    if (handler->message && !handler->cause)
+        handler->cause = smew__lane_run_keep(handler->bus);
+    return !handler->message || handler->cause;
 }
 
 void smew__handler_leave(struct smew_bus *bus)
@@ -91,9 +106,10 @@ struct smew_message *smew_message_hold(const struct smew_message *message)
 {
     struct smew_message *held;
 
-    if (!context.bus || context.message != message || context.message->delivery.held)
+    if (!context.bus || !message || context.message != message || !smew__handler_keep(&context) ||
+        context.cause->delivery.held)
         return NULL;
-    held = context.message;
+    held = context.cause;
     smew__message_ref(held);
     atomic_fetch_add_explicit(&held->delivery.unsettled, 1, memory_order_relaxed);
     held->delivery.held = true;
@@ -131,6 +147,9 @@ void smew_message_complete(struct smew_message *message, enum smew_status result
 
 void smew_message_reject(const struct smew_message *message)
 {
-    if (context.message == message && message)
-        context.message->delivery.result = SMEW_REJECTED;
+    if (context.message != message || !message)
+        return;
+    context.message->delivery.result = SMEW_REJECTED;
+    if (context.cause)
+        context.cause->delivery.result = SMEW_REJECTED;
 }

@@ -15,6 +15,7 @@ struct smew__producer;
 struct smew__handler_context {
     struct smew_bus *bus;           /* NULL: not inside a handler */
     struct smew_message *message;   /* what it handles; NULL: a timer or a callback */
+    struct smew_message *cause;     /* its delivery; NULL: none, or it is run where it was read */
     bool sunk;                      /* of a sink: what it cannot send becomes a dead letter */
     struct smew__list sends;        /* parcels for this node's outbox, committed on leaving */
     struct smew__producer *speaker; /* has records that are committed on leaving; or NULL */
@@ -28,6 +29,10 @@ void smew__handler_run(struct smew_bus *bus, struct smew__due *due);
 
 /* Marks the thread as inside a handler; leave commits its sends.  Without the lock. */
 void smew__handler_enter(struct smew_bus *bus, struct smew_message *message);
+/* The same for a message that is no delivery yet (lane_run.h). */
+void smew__handler_enter_run(struct smew_bus *bus, struct smew_message *message);
+/* Makes sure that a message has a delivery, which something may wait for.  False: no memory. */
+bool smew__handler_keep(struct smew__handler_context *handler);
 void smew__handler_leave(struct smew_bus *bus);
 
 #endif

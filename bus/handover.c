@@ -91,6 +91,7 @@ static struct smew__release *create(struct smew_bus *bus, struct smew__registrat
         return NULL;
     }
     registration->released_patterns += is_pattern(release);
+    smew__intake_changed(bus);
     return release;
 }
 
@@ -180,6 +181,28 @@ void smew__handover_check(struct smew_bus *bus, const struct smew_message *messa
     release = find(registration, message->envelope.target);
     if (release && release->request && !smew__intake_busy(bus, registration, text_of(release)))
         let_go(release);
+}
+
+static void check_all(struct smew_bus *bus, struct smew__registration *registration)
+{
+    struct smew__release *release;
+    size_t cursor = 0;
+
+    while ((release = smew__table_next(&registration->released, &cursor)) != NULL) {
+        if (release->request && !smew__intake_busy(bus, registration, text_of(release)))
+            let_go(release);
+    }
+}
+
+void smew__handovers_check(struct smew_bus *bus)
+{
+    struct smew__registration *registration;
+    size_t cursor = 0;
+
+    while ((registration = smew__table_next(&bus->registrations, &cursor)) != NULL) {
+        if (!registration->sunk)
+            check_all(bus, registration);
+    }
 }
 
 void smew__handover_forget(struct smew__registration *registration)

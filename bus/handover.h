@@ -28,6 +28,8 @@ bool smew__handover_gone(struct smew_bus *bus, struct smew__registration *regist
                          struct smew__text id);
 /* A message has completed: perhaps a handover waited for it. */
 void smew__handover_check(struct smew_bus *bus, const struct smew_message *message);
+/* The same for any. */
+void smew__handovers_check(struct smew_bus *bus);
 /* The pattern ends, and what it handed over with it. */
 void smew__handover_forget(struct smew__registration *registration);
 

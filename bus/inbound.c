@@ -19,6 +19,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "bus/intake.h"
+#include "bus/lane_turn.h"
 #include "bus/lane_in.h"
 #include "bus/request.h"
 #include "bus/topic.h"
@@ -40,13 +41,13 @@ static void on_closed(struct smew__watch *watch)
     uint64_t bytes = smew__channel_shared_bytes(inbound->channel);
 
     inbound->channel->ops->close(inbound->channel);
-    smew__mutex_lock(&bus->turns.reading);
+    smew__reading_lock(bus);
     smew__bus_lock(bus);
     smew__list_remove(&inbound->link);
     bus->stats.connections--;
     bus->lane_bytes -= bytes;
     smew__bus_unlock(bus);
-    smew__mutex_unlock(&bus->turns.reading);
+    smew__reading_unlock(bus);
     smew__buffer_fini(&inbound->out);
     smew__free(inbound->done);
     smew__free(inbound->results);
@@ -406,9 +407,9 @@ void smew__inbound_service(struct smew__inbound *inbound)
 {
     struct smew_bus *bus = inbound->bus;
 
-    smew__mutex_lock(&bus->turns.reading);
+    smew__reading_lock(bus);
     serve(inbound);
-    smew__mutex_unlock(&bus->turns.reading);
+    smew__reading_unlock(bus);
 }
 
 static void on_ready(struct smew__watch *watch)
@@ -417,13 +418,13 @@ static void on_ready(struct smew__watch *watch)
     struct smew_bus *bus = inbound->bus;
     enum smew_status status;
 
-    smew__mutex_lock(&bus->turns.reading);
+    smew__reading_lock(bus);
     status = smew__channel_drain(inbound->channel, bus->codec, on_item, inbound);
     if (status && status != SMEW_AGAIN)
         lose(inbound, status);
     else
         serve(inbound);
-    smew__mutex_unlock(&bus->turns.reading);
+    smew__reading_unlock(bus);
 }
 
 void smew__inbounds_look(struct smew_bus *bus)
@@ -453,13 +454,13 @@ void smew__inbound_open(struct smew_bus *bus, struct smew_channel *channel)
     inbound->watch.closed = on_closed;
     smew__list_init(&inbound->due);
     smew__buffer_init(&inbound->out);
-    smew__mutex_lock(&bus->turns.reading);
+    smew__reading_lock(bus);
     smew__bus_lock(bus);
     smew__list_append(&bus->inbounds, &inbound->link);
     bus->stats.connections++;
     bus->lane_bytes += smew__channel_shared_bytes(channel);
     smew__bus_unlock(bus);
-    smew__mutex_unlock(&bus->turns.reading);
+    smew__reading_unlock(bus);
     if (smew__watch_start(&inbound->watch, bus, channel->ops->interest(channel))) {
         smew__watch_stop(&inbound->watch);
         return;
@@ -483,12 +484,12 @@ bool smew__inbound_all_told(const struct smew_bus *bus)
 
 void smew__inbound_close_all(struct smew_bus *bus)
 {
-    smew__mutex_lock(&bus->turns.reading);
+    smew__reading_lock(bus);
     SMEW_LIST_EACH_SAFE (link, &bus->inbounds) {
         struct smew__inbound *inbound = SMEW_CONTAINER(link, struct smew__inbound, link);
 
         acknowledge(inbound);
         lose(inbound, SMEW_OK);
     }
-    smew__mutex_unlock(&bus->turns.reading);
+    smew__reading_unlock(bus);
 }

@@ -55,7 +55,13 @@ bool smew__registration_add(struct smew_bus *bus, struct smew__registration *reg
         return false;
     if (registration->pattern)
         bus->pattern_lengths[registration->size]++;
+    smew__intake_changed(bus);
     return true;
+}
+
+void smew__intake_changed(struct smew_bus *bus)
+{
+    atomic_fetch_add_explicit(&bus->registered, 1, memory_order_relaxed);
 }
 
 static bool is_for(const struct smew_message *message,
@@ -105,6 +111,7 @@ size_t smew__registration_remove(struct smew_bus *bus, struct smew__registration
     size_t refused;
 
     registration->ending = true;
+    smew__intake_changed(bus);
     smew__table_remove(&bus->registrations, registration->id, registration->size);
     if (registration->pattern)
         bus->pattern_lengths[registration->size]--;
@@ -227,6 +234,30 @@ enum smew_status smew__intake_admit_lane(struct smew__lane_in *lane, uint64_t nu
     return SMEW_OK;
 }
 
+void smew__intake_adopt(struct smew__lane_in *lane, uint64_t number, struct smew_message *message)
+{
+    struct smew__delivery *delivery = &message->delivery;
+
+    delivery->sender = lane->sender;
+    delivery->lane = lane;
+    delivery->number = number;
+    delivery->held = false;
+    begin(lane->bus, message, smew__registration_find(lane->bus, message->envelope.target));
+}
+
+void smew__intake_find_handler(struct smew_bus *bus, struct smew__text target,
+                               smew_handler_fn *handler, void **user)
+{
+    const struct smew__envelope envelope = {.target = target};
+    struct smew__registration *taker;
+
+    *handler = NULL;
+    if (find_taker(bus, &envelope, &taker) || !taker || taker->sunk)
+        return;
+    *handler = taker->handler;
+    *user = taker->user;
+}
+
 enum smew_status smew__intake_admit_own(struct smew_bus *bus, struct smew__parcel *parcel)
 {
     struct smew_message *message = parcel->message;
@@ -290,6 +321,9 @@ void smew__intake_settle(struct smew_message *message)
 bool smew__intake_busy(struct smew_bus *bus, const struct smew__registration *registration,
                        struct smew__text id)
 {
+    bus->run.asked_for = bus->run.lane;
+    if (bus->run.lane)
+        return true;
     SMEW_LIST_EACH (link, &bus->deliveries) {
         if (is_for(SMEW_CONTAINER(link, struct smew_message, delivery.link), registration, id))
             return true;

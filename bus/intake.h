@@ -44,6 +44,9 @@ bool smew__registration_add(struct smew_bus *bus, struct smew__registration *reg
 /* Takes it out; what it has queued is refused with NO_MACHINE.  How many that were. */
 size_t smew__registration_remove(struct smew_bus *bus, struct smew__registration *registration);
 
+/* Who takes which id has changed. */
+void smew__intake_changed(struct smew_bus *bus);
+
 /*
  * Admits an envelope that a channel brought.  On OK its entry of the sender is in flight; any
  * other status is the answer.  NO_MACHINE, EXPIRED, NO_MEMORY, CORRUPT (more than the window).
@@ -56,6 +59,11 @@ enum smew_status smew__intake_admit(struct smew_bus *bus, struct smew__sender *s
  */
 enum smew_status smew__intake_admit_lane(struct smew__lane_in *lane, uint64_t number,
                                          struct smew_message *message);
+/* One of a lane that is handled already (lane_run.h): only its end is to come. */
+void smew__intake_adopt(struct smew__lane_in *lane, uint64_t number, struct smew_message *message);
+/* Who handles an id, by a function and at once; NULL: nobody. */
+void smew__intake_find_handler(struct smew_bus *bus, struct smew__text target,
+                               smew_handler_fn *handler, void **user);
 /* Admits a parcel that this node sent to itself. */
 enum smew_status smew__intake_admit_own(struct smew_bus *bus, struct smew__parcel *parcel);
 
@@ -65,7 +73,10 @@ void smew__intake_settle(struct smew_message *message);
 /* The message is refused or done, whatever was still unsettled. */
 void smew__intake_complete(struct smew_message *message, enum smew_status status);
 
-/* Is a delivery of this registration for an id, or for one of a pattern, queued, running, held? */
+/*
+ * Is a delivery of this registration for an id, or for one of a pattern, queued, running, held?
+ * Yes, too, while messages are run where they are read: smew__handovers_check() follows then.
+ */
 bool smew__intake_busy(struct smew_bus *bus, const struct smew__registration *registration,
                        struct smew__text id);
 /* Refuses those that are queued and no handler has seen. */

@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "bus/inbound.h"
 #include "bus/intake.h"
+#include "bus/lane_run.h"
 #include "bus/lane_turn.h"
 #include "bus/request.h"
 #include "diagnostics/log.h"
@@ -195,12 +196,6 @@ static enum smew_status next_record(struct smew__lane_in *lane, struct smew__lan
     return status;
 }
 
-/* Only where the program trusts whoever may be on its bus. */
-static bool reads_in_place(const struct smew_bus *bus, uint64_t payload_size)
-{
-    return bus->options.in_place_bytes && payload_size >= bus->options.in_place_bytes;
-}
-
 /* A record that is being taken. */
 struct arrival {
     struct smew__lane_record record;
@@ -251,7 +246,7 @@ static enum smew_status make_pooled(struct smew__lane_in *lane, struct arrival *
 
     if (status)
         return status;
-    arrival->in_place = reads_in_place(lane->bus, handle.size);
+    arrival->in_place = smew__lane_in_reads_in_place(lane->bus, handle.size);
     envelope->payload = arrival->in_place ? payload : NULL;
     envelope->payload_size = (size_t)handle.size;
     arrival->message =
@@ -278,13 +273,14 @@ static enum smew_status make_message(struct smew__lane_in *lane, struct arrival 
     bool pooled = record->header.kind & SMEW__RECORD_POOLED;
     enum smew_status status = SMEW_NO_MACHINE;
 
-    if (small && !reads_in_place(lane->bus, record->header.payload_size))
+    if (small && !smew__lane_in_reads_in_place(lane->bus, record->header.payload_size))
         status = smew__lane_take_plain(&meaning, record, &lane->bus->stock, &arrival->message);
     if (!status)
         arrival->envelope = &arrival->message->envelope;
     if (status != SMEW_NO_MACHINE)
         return status;
-    arrival->in_place = !pooled && reads_in_place(lane->bus, record->header.payload_size);
+    arrival->in_place =
+        !pooled && smew__lane_in_reads_in_place(lane->bus, record->header.payload_size);
     status = smew__lane_record_check(record, arrival->in_place ? NULL : lane->copy);
     if (!status)
         status =
@@ -297,6 +293,39 @@ static enum smew_status make_message(struct smew__lane_in *lane, struct arrival 
     return SMEW_OK;
 }
 
+static void note_entry(struct smew__lane_in *lane, uint64_t number, enum smew__entry_state state)
+{
+    *entry_of(lane, number) =
+        (struct smew__entry){.sequence = number, .stream = lane->stream, .state = state};
+}
+
+static void note_in_flight(struct smew__lane_in *lane, uint64_t number)
+{
+    note_entry(lane, number, SMEW__ENTRY_IN_FLIGHT);
+    lane->in_flight++;
+    lane->sender->in_flight++;
+}
+
+void smew__lane_in_admitted(struct smew__lane_in *lane, uint64_t number)
+{
+    lane->chain->barriers.clock++;
+    smew__lane_reader_note(&lane->reader, 1);
+    note_in_flight(lane, number);
+}
+
+void smew__lane_in_ran(struct smew__lane_in *lane, uint64_t number, uint64_t count)
+{
+    if (count == 0)
+        return;
+    lane->chain->barriers.clock += count;
+    smew__lane_reader_note(&lane->reader, count);
+    for (uint64_t i = number; i != number + count; i++) {
+        note_entry(lane, i, SMEW__ENTRY_DONE);
+        smew__lane_reader_complete(&lane->reader, i, SMEW_OK);
+    }
+    publish(lane);
+}
+
 /* With the lock held: a record is in flight until it is completed, here or later. */
 static void admit(struct smew__lane_in *lane, const struct arrival *arrival)
 {
@@ -304,10 +333,7 @@ static void admit(struct smew__lane_in *lane, const struct arrival *arrival)
     uint64_t number = arrival->record.number;
     enum smew_status status = SMEW_NO_MACHINE;
 
-    *entry_of(lane, number) = (struct smew__entry){
-        .sequence = number, .stream = lane->stream, .state = SMEW__ENTRY_IN_FLIGHT};
-    lane->in_flight++;
-    lane->sender->in_flight++;
+    note_in_flight(lane, number);
     lane->bus->stats.bytes_received += envelope->payload_size;
     if (!arrival->message)
         status = SMEW_NO_MEMORY;
@@ -400,25 +426,39 @@ static bool looks_empty(const struct smew__lane_in *lane)
     return lane->settled && lane->memory.header && !smew__lane_reader_peek(&lane->reader);
 }
 
-static void serve(struct smew__lane_in *lane, struct smew__lane_pass *pass)
+/* Makes sure that it may be read.  With the lock held, which is given back meanwhile. */
+static bool may_be_read(struct smew__lane_in *lane)
+{
+    if (!lane->read_out && !lane->settled) {
+        smew__bus_unlock(lane->bus);
+        (void)settle(lane);
+        smew__bus_lock(lane->bus);
+    }
+    return !lane->read_out && lane->settled && !lane->after;
+}
+
+/* False: `reading` was given back, and the lane may be gone. */
+static bool serve(struct smew__lane_in *lane, struct smew__lane_pass *pass)
 {
     struct smew_bus *bus = lane->bus;
-    bool is_over;
+    bool may;
 
     if (pass->hasty && looks_empty(lane))
-        return;
+        return true;
     smew__bus_lock(bus);
-    is_over = lane->read_out;
-    if (!is_over && !lane->settled) {
+    may = may_be_read(lane);
+    if (may && pass->polls && smew__lane_run_begin(lane)) {
         smew__bus_unlock(bus);
-        is_over = !settle(lane);
+        if (!smew__lane_run(lane, pass))
+            return false;
         smew__bus_lock(bus);
     }
     bus->gathering = pass->polls;
-    if (!is_over && !lane->after)
+    if (may)
         pass->more |= take_some(lane, pass);
     bus->gathering = false;
     smew__bus_unlock(bus);
+    return true;
 }
 
 /* The next lane of a channel, NULL at the end.  With `reading` held. */
@@ -435,12 +475,13 @@ static struct smew__lane_in *next_lane(struct smew__inbound *inbound, struct sme
     return NULL;
 }
 
-void smew__lanes_read(struct smew__inbound *inbound, struct smew__lane_pass *pass)
+bool smew__lanes_read(struct smew__inbound *inbound, struct smew__lane_pass *pass)
 {
     struct smew__lane_in *lane = inbound->sender ? next_lane(inbound, NULL) : NULL;
 
-    for (; lane; lane = next_lane(inbound, lane))
-        serve(lane, pass);
+    while (lane && serve(lane, pass))
+        lane = next_lane(inbound, lane);
+    return !lane;
 }
 
 bool smew__lanes_serve(struct smew__inbound *inbound)
@@ -451,7 +492,7 @@ bool smew__lanes_serve(struct smew__inbound *inbound)
         pass.more = false;
         if (!smew__lanes_are_mine(inbound->bus))
             break;
-        smew__lanes_read(inbound, &pass);
+        (void)smew__lanes_read(inbound, &pass); /* it does not poll */
     }
     return pass.more;
 }
@@ -484,7 +525,7 @@ static void read_out(struct smew__lane_in *lane)
     smew__lane_reader_leave(&lane->reader);
     while (pass.more) {
         pass.more = false;
-        serve(lane, &pass);
+        (void)serve(lane, &pass); /* it does not poll */
     }
 }
 

@@ -36,6 +36,15 @@
 #include "bus/shm/reader.h"
 #include "bus/transport/shm/lanes.h"
 
+/* The handler of a target's number, as long as `registered` is the node's: lane_run.h. */
+struct smew__lane_taker {
+    uint64_t registered;
+    uint32_t number;         /* 0: none */
+    smew_handler_fn handler; /* NULL: it is not one that may be run at once */
+    void *user;
+};
+enum { SMEW__LANE_TAKERS = 64 };
+
 /* What lanes of one thread share that take each other's place: they are one row of records. */
 struct smew__lane_chain {
     struct smew__barriers barriers;
@@ -66,7 +75,8 @@ struct smew__lane_in {
     struct smew__lane_chain *chain; /* NULL: its memory is gone */
     struct smew__lane_names targets;
     struct smew__lane_names events;
-    uint8_t *copy;         /* of a record's body */
+    struct smew__lane_taker takers[SMEW__LANE_TAKERS]; /* by the number's lowest bits */
+    uint8_t *copy;                                     /* of a record's body */
     uint32_t *pooled;      /* by number: bytes in the pool, of those in flight; NULL: no pool */
     uint64_t pooled_bytes; /* all of them: more than the pool has is a lie */
 };
@@ -84,11 +94,16 @@ struct smew__lane_pass {
     bool arms;      /* lanes that it leaves empty */
     bool polls;     /* the poller's own: nobody has to be woken for what is due then */
     bool hasty;     /* passes over lanes that show no next record: ends and damage do not show */
+    size_t runs;    /* as many may be run where they are read (lane_run.h); 0: no bound */
     bool more;      /* out: there is more in some lane */
     uint32_t count; /* out: records, added up */
+    size_t ran;     /* out: those that were run */
 };
-/* Reads the lanes of a channel, once each.  With `reading` held. */
-void smew__lanes_read(struct smew__inbound *inbound, struct smew__lane_pass *pass);
+/*
+ * Reads the lanes of a channel, once each.  With `reading` held.  False: it was given back
+ * meanwhile, and the channel may be gone.
+ */
+bool smew__lanes_read(struct smew__inbound *inbound, struct smew__lane_pass *pass);
 
 /* Reads what there is, up to a budget; true when there is more.  The service thread, as above. */
 bool smew__lanes_serve(struct smew__inbound *inbound);
@@ -105,6 +120,16 @@ void smew__lanes_retire(struct smew__inbound *inbound);
 /* The node's answer to a record.  With the lock held. */
 void smew__lane_in_complete(struct smew__lane_in *lane, uint64_t number, struct smew__text target,
                             enum smew_status status);
+
+/* For lane_run.c, with the lock held: so many records were handled, from a number on, all OK. */
+void smew__lane_in_ran(struct smew__lane_in *lane, uint64_t number, uint64_t count);
+/* One is in flight. */
+void smew__lane_in_admitted(struct smew__lane_in *lane, uint64_t number);
+/* Only where the program trusts whoever may be on its bus. */
+static inline bool smew__lane_in_reads_in_place(const struct smew_bus *bus, uint64_t payload_size)
+{
+    return bus->options.in_place_bytes && payload_size >= bus->options.in_place_bytes;
+}
 
 /* Publishes what was left for later, of one or of all.  With the lock held. */
 void smew__lane_in_tell(struct smew__lane_in *lane);

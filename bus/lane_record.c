@@ -13,10 +13,16 @@
 
 /* ---- names --------------------------------------------------------------------------- */
 
+void smew__lane_name_unref(struct smew__lane_name *name)
+{
+    if (name && --name->references == 0)
+        smew__free(name);
+}
+
 void smew__lane_names_fini(struct smew__lane_names *names)
 {
     for (uint32_t i = 1; i < names->room; i++)
-        smew__free(names->by_number[i]);
+        smew__lane_name_unref(names->by_number[i]);
     smew__free(names->by_number);
     smew__table_fini(&names->by_text);
     *names = (struct smew__lane_names){0};
@@ -58,6 +64,7 @@ static struct smew__lane_name *make_name(uint32_t number, struct smew__text text
     memcpy(name->text, text.data, text.size);
     name->size = (uint32_t)text.size;
     name->number = number;
+    name->references = 1;
     return name;
 }
 
@@ -263,10 +270,11 @@ void smew__lane_cancel(struct smew__lane_writer *writer, const struct smew__lane
 
 static bool name_of(const struct smew__lane_names *names, uint32_t number, struct smew__text *text)
 {
-    if (number >= names->room || !names->by_number[number])
-        return false;
-    *text = (struct smew__text){names->by_number[number]->text, names->by_number[number]->size};
-    return true;
+    const struct smew__lane_name *name = smew__lane_name_numbered(names, number);
+
+    if (name)
+        *text = (struct smew__text){name->text, name->size};
+    return name;
 }
 
 static bool resolve(void *owner, enum smew__envelope_names which, uint32_t number,
@@ -298,7 +306,7 @@ static enum smew_status learn_name(struct smew__lane_names *names, uint32_t numb
     name = make_name(number, text);
     if (!name)
         return SMEW_NO_MEMORY;
-    smew__free(names->by_number[number]);
+    smew__lane_name_unref(names->by_number[number]);
     names->by_number[number] = name;
     return SMEW_OK;
 }

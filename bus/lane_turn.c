@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "bus/inbound.h"
 #include "bus/lane_in.h"
+#include "bus/lane_run.h"
 #include "bus/service.h"
 
 enum {
@@ -48,7 +49,7 @@ static void on_guard(struct smew_bus *bus, struct smew__timer *timer)
 {
     struct smew__lane_turns *turns = &bus->turns;
 
-    if (!smew__mutex_try(&turns->reading)) {
+    if (!smew__biased_try(&turns->reading)) {
         smew__lanes_tell(bus);
         /* The poller is at it.  There is room for the timer: it has just left its place. */
         (void)smew__timer_set(bus, timer, smew__deadline_ns(GUARD_MS));
@@ -58,21 +59,35 @@ static void on_guard(struct smew_bus *bus, struct smew__timer *timer)
         (void)set_guard(bus);
     } else if (turns->taken) {
         turns->taken = turns->ignored = false;
+        smew__lane_run_end(bus);
         smew__inbounds_look(bus);
     }
     smew__lanes_tell(bus);
-    smew__mutex_unlock(&turns->reading);
+    smew__biased_unlock(&turns->reading);
 }
 
 enum smew_status smew__lane_turns_init(struct smew__lane_turns *turns)
 {
     turns->guard.run = on_guard;
-    return smew__mutex_init(&turns->reading);
+    return smew__biased_init(&turns->reading);
 }
 
 void smew__lane_turns_fini(struct smew__lane_turns *turns)
 {
-    smew__mutex_fini(&turns->reading);
+    smew__biased_fini(&turns->reading);
+}
+
+void smew__reading_lock(struct smew_bus *bus)
+{
+    smew__biased_lock(&bus->turns.reading);
+    smew__bus_lock(bus);
+    smew__lane_run_end(bus);
+    smew__bus_unlock(bus);
+}
+
+void smew__reading_unlock(struct smew_bus *bus)
+{
+    smew__biased_unlock(&bus->turns.reading);
 }
 
 bool smew__lanes_are_mine(struct smew_bus *bus)
@@ -108,11 +123,13 @@ bool smew__lanes_use_poll(const struct smew_bus *bus)
            !atomic_load_explicit(&bus->turns.own_loop, memory_order_relaxed);
 }
 
-/* With `reading` held: lanes of all channels, once each. */
+/* With `reading` held: lanes of all channels, once each, unless it was given back meanwhile. */
 static void read_all(struct smew_bus *bus, struct smew__lane_pass *pass)
 {
-    SMEW_LIST_EACH (link, &bus->inbounds)
-        smew__lanes_read(SMEW_CONTAINER(link, struct smew__inbound, link), pass);
+    SMEW_LIST_EACH (link, &bus->inbounds) {
+        if (!smew__lanes_read(SMEW_CONTAINER(link, struct smew__inbound, link), pass))
+            break;
+    }
 }
 
 /* The same for what a poller that did not take the lanes may not leave. */
@@ -123,16 +140,16 @@ static void leave_to_service(struct smew_bus *bus)
     smew__bus_unlock(bus);
 }
 
-bool smew__lanes_poll(struct smew_bus *bus)
+uint32_t smew__lanes_poll(struct smew_bus *bus, size_t most, size_t *ran)
 {
     struct smew__lane_turns *turns = &bus->turns;
-    struct smew__lane_pass pass = {.most = TURN, .polls = true};
+    struct smew__lane_pass pass = {.most = TURN, .polls = true, .runs = most};
 
     if (!smew__lanes_use_poll(bus))
-        return false;
-    if (!smew__mutex_try(&turns->reading)) {
+        return 0;
+    if (!smew__biased_try_enter(&turns->reading)) {
         atomic_store_explicit(&turns->wanted, true, memory_order_relaxed);
-        return false;
+        return 0;
     }
     atomic_store_explicit(&turns->wanted, false, memory_order_relaxed);
     turns->looks++;
@@ -144,8 +161,9 @@ bool smew__lanes_poll(struct smew_bus *bus)
         take(bus);
     if (!turns->taken && pass.more)
         leave_to_service(bus);
-    smew__mutex_unlock(&turns->reading);
-    return pass.count > 0;
+    smew__biased_leave(&turns->reading);
+    *ran = pass.ran;
+    return pass.count;
 }
 
 bool smew__lanes_rest(struct smew_bus *bus)
@@ -156,7 +174,7 @@ bool smew__lanes_rest(struct smew_bus *bus)
     if (!smew__lanes_use_poll(bus))
         return false;
     atomic_store_explicit(&turns->wanted, false, memory_order_relaxed);
-    smew__mutex_lock(&turns->reading);
+    smew__biased_enter(&turns->reading);
     if (turns->taken) {
         SMEW_LIST_EACH (link, &bus->inbounds)
             more |= smew__lanes_arm(SMEW_CONTAINER(link, struct smew__inbound, link));
@@ -169,6 +187,6 @@ bool smew__lanes_rest(struct smew_bus *bus)
         smew__lanes_tell(bus);
         smew__bus_unlock(bus);
     }
-    smew__mutex_unlock(&turns->reading);
+    smew__biased_leave(&turns->reading);
     return more;
 }

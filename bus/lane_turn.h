@@ -24,10 +24,11 @@
  * whatever the program does.  A program with a loop of its own (smew_bus_fd) leaves lanes SHARED
  * and unread: its fd tells only of what the service thread has read.
  *
- * Locks: whoever reads lanes, or changes which there are, holds `reading`; the node's lock is taken
- * after it.  The service thread waits for it, for as long as the poller reads a budget of records;
- * the poller does not wait: it asks for it, and the service thread leaves the lanes to it after the
- * turn that it is at.
+ * Locks: whoever reads lanes, or changes which there are, holds `reading`, whose owner is the
+ * poller (base/sync/biased.h); the node's lock is taken after it.  The service thread waits for it,
+ * for as long as the poller reads a budget of records, but never for a handler; the poller does not
+ * wait for a lane to read: it asks for `reading`, and the service thread leaves the lanes to it
+ * after the turn that it is at.
  */
 
 #include "bus/node.h"
@@ -35,12 +36,19 @@
 enum smew_status smew__lane_turns_init(struct smew__lane_turns *turns);
 void smew__lane_turns_fini(struct smew__lane_turns *turns);
 
+/* Everybody else's way to `reading`; ends what the poller runs (lane_run.h). */
+void smew__reading_lock(struct smew_bus *bus);
+void smew__reading_unlock(struct smew_bus *bus);
+
 /* ---- the poller, without a lock ---- */
 
 /* Does it read at all?  Not where there are no lanes, or the program waits on the fd itself. */
 bool smew__lanes_use_poll(const struct smew_bus *bus);
-/* Reads what there is, up to a budget: true when there was something. */
-bool smew__lanes_poll(struct smew_bus *bus);
+/*
+ * Reads what there is, up to a budget, and runs what may be run (lane_run.h), up to `most` (0: no
+ * bound): how many records there were, *ran of them.
+ */
+uint32_t smew__lanes_poll(struct smew_bus *bus, size_t most, size_t *ran);
 /* It is about to sleep, and gives the lanes back: true when something has come meanwhile. */
 bool smew__lanes_rest(struct smew_bus *bus);
 

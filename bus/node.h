@@ -41,6 +41,7 @@
 #include "base/heap.h"
 #include "base/list.h"
 #include "base/os/thread.h"
+#include "base/sync/biased.h"
 #include "base/sync/spin.h"
 #include "base/table.h"
 #include "bus/directory/directory.h"
@@ -63,17 +64,35 @@ struct smew__timer {
 
 /* Who reads the lanes of others in our memory: lane_turn.h. */
 struct smew__lane_turns {
-    struct smew__mutex reading;
-    bool taken;               /* by the poller; changes with the node's lock held, too */
-    bool ignored;             /* the service thread was rung meanwhile, and did not look */
-    struct smew__list untold; /* lanes with completions that are told later: lane_in.c */
-    uint64_t looks;           /* of the poller */
-    uint64_t looks_seen;      /* by the guard */
-    uint32_t recent;          /* looks and records since `recent_ns` */
+    struct smew__biased reading; /* the poller is its owner */
+    bool taken;                  /* by the poller; changes with the node's lock held, too */
+    bool ignored;                /* the service thread was rung meanwhile, and did not look */
+    struct smew__list untold;    /* lanes with completions that are told later: lane_in.c */
+    uint64_t looks;              /* of the poller */
+    uint64_t looks_seen;         /* by the guard */
+    uint32_t recent;             /* looks and records since `recent_ns` */
     uint64_t recent_ns;
     struct smew__timer guard;
     atomic_bool wanted;   /* by a poller that found the service thread reading */
     atomic_bool own_loop; /* the program waits on the fd itself */
+};
+
+/* Messages that the poller runs where it reads them: lane_run.h. */
+struct smew__lane_run {
+    struct smew__lane_in *lane;   /* NULL: nothing is run; changes with the node's lock held */
+    bool working;                 /* a handler is, on the record `next` */
+    bool asked_for;               /* somebody waits for what is run, with the node's lock */
+    uint64_t settled;             /* what is before was completed; with the node's lock */
+    uint64_t next;                /* what is before was handled */
+    uint64_t most;                /* that may be in flight */
+    uint64_t bytes;               /* of payload, not settled */
+    uint64_t in_place;            /* payloads of them */
+    struct smew_message *message; /* what handlers see, again and again */
+    struct smew_message *current; /* the delivery that it became */
+    struct smew__lane_name *target, *event;
+    uint8_t *copy; /* of a record's body */
+    size_t copy_size;
+    char source[SMEW__ADDRESS_SIZE];
 };
 
 /* Published messages: who wants what, seen from this node (topic.h). */
@@ -85,6 +104,7 @@ struct smew__topics {
     uint64_t publications;
 };
 
+struct smew__lane_name;
 struct smew__producer;
 
 struct smew_bus {
@@ -132,11 +152,13 @@ struct smew_bus {
 
     /* receiving */
     struct smew__table registrations; /* by id or pattern: intake.h */
+    atomic_uint_fast64_t registered;  /* changes with what they are, and with what is handed over */
     uint32_t pattern_lengths[SMEW_ID_MAX + 1];
     struct smew__table senders; /* by incarnation */
     struct smew__message_stock stock;
     struct smew__list inbounds; /* changes with `turns.reading` held, too */
     struct smew__lane_turns turns;
+    struct smew__lane_run run;
     uint64_t lane_bytes;          /* of shared memory that was made for others to write in */
     struct smew__list deliveries; /* received and not completed */
     atomic_uint held;             /* of them, by the program */

@@ -56,14 +56,14 @@ enum smew_status smew__outbox_reserve(struct smew_bus *bus, struct smew__parcel 
         bus->stats.refused++;
         return SMEW_FULL;
     }
-    if (context->message && context->bus != bus) {
+    if (context->cause && context->bus != bus) {
         parcel->settled = smew__alloc(sizeof(*parcel->settled));
         if (!parcel->settled)
             return SMEW_NO_MEMORY;
         parcel->settled->bus = context->bus;
         parcel->settled->incarnation = context->bus->incarnation;
     }
-    smew__outbox_attach(parcel, context->message);
+    smew__outbox_attach(parcel, context->cause);
     bus->outbox_count++;
     if (full(bus)) {
         bus->outbox_full_ns = smew_now_ns();

@@ -167,16 +167,19 @@ static void leave(struct smew_bus *bus)
     smew__bus_unlock(bus);
 }
 
-/* Nothing is due.  OK: look again; TIMEOUT: the deadline has passed. */
-static enum smew_status await(struct smew_bus *bus, uint64_t deadline_ns)
+/*
+ * Nothing is due: runs what is in lanes, or waits.  OK: something ran, or look again; TIMEOUT: the
+ * deadline has passed.
+ */
+static enum smew_status await(struct smew_bus *bus, uint64_t deadline_ns, size_t most, size_t *ran)
 {
-    bool found = smew__lanes_poll(bus);
+    bool found = smew__lanes_poll(bus, most, ran) > 0;
     enum smew_status status;
     uint64_t now_ns;
 
     if (found)
         smew__spin_paid(&bus->spin);
-    if (found && may_be_due(bus))
+    if (*ran || (found && may_be_due(bus)))
         return SMEW_OK;
     now_ns = deadline_ns ? smew_now_ns() : 0;
     if (now_ns >= deadline_ns)
@@ -213,7 +216,7 @@ enum smew_status smew_bus_poll(struct smew_bus *bus, uint32_t timeout_ms, size_t
         count = run_due(bus, most);
         if (atomic_exchange(&bus->woken, false) || count)
             break;
-        status = await(bus, deadline_ns);
+        status = await(bus, deadline_ns, most, &count);
     }
     leave(bus);
     atomic_store(&bus->polling, false);

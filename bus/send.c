@@ -342,9 +342,14 @@ enum smew_status smew__send_message(struct smew_bus *bus, const struct smew__pos
                                     const struct smew_send_options *options,
                                     struct smew_message *message, struct smew__behind *behind)
 {
+    struct smew__handler_context *context = smew__handler_current();
     enum smew_status status;
     bool taken = false;
 
+    if (context && !smew__handler_keep(context)) {
+        smew__message_unref(message);
+        return SMEW_NO_MEMORY;
+    }
     smew__send_stamp(bus, &message->envelope);
     smew__bus_lock(bus);
     status = accept_message(bus, post, options, message, behind, &taken);

@@ -20,6 +20,7 @@
 #include "bus/inbound.h"
 #include "bus/lane_out.h"
 #include "bus/outbox.h"
+#include "bus/lane_turn.h"
 #include "bus/peer.h"
 #include "bus/sender.h"
 #include "bus/transmit.h"
@@ -235,10 +236,10 @@ static void on_heartbeat(uv_timer_t *heartbeat)
     smew__directory_beat(bus->directory);
     listen_again(bus);
     smew__lanes_look(bus);
-    smew__mutex_lock(&bus->turns.reading);
+    smew__reading_lock(bus);
     smew__bus_lock(bus);
     smew__sender_sweep(bus);
-    smew__mutex_unlock(&bus->turns.reading);
+    smew__reading_unlock(bus);
     while ((peer = smew__table_next(&bus->peers, &cursor)) != NULL)
         smew__peer_look(peer, now_ns);
     smew__inbounds_look(bus);

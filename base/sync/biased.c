@@ -31,6 +31,24 @@ void smew__biased_lock(struct smew__biased *biased)
         (void)smew__futex_wait(&biased->inside, 1, smew__deadline_ns(LOOK_MS));
 }
 
+bool smew__biased_try(struct smew__biased *biased)
+{
+    bool mine;
+
+    /* Relaxed: the heavy fence orders it. */
+    atomic_fetch_add_explicit(&biased->visitors, 1, memory_order_relaxed);
+    mine = smew__mutex_try(&biased->mutex);
+    if (mine) {
+        smew__fence_heavy();
+        /* Acquire pairs with the release of leave. */
+        if (atomic_load_explicit(&biased->inside, memory_order_acquire) == 0)
+            return true;
+        smew__mutex_unlock(&biased->mutex);
+    }
+    atomic_fetch_sub_explicit(&biased->visitors, 1, memory_order_release);
+    return false;
+}
+
 void smew__biased_unlock(struct smew__biased *biased)
 {
     smew__mutex_unlock(&biased->mutex);

@@ -40,6 +40,7 @@ void smew__biased_fini(struct smew__biased *biased);
 
 /* A visitor's. */
 void smew__biased_lock(struct smew__biased *biased);
+bool smew__biased_try(struct smew__biased *biased); /* false: somebody is in */
 void smew__biased_unlock(struct smew__biased *biased);
 
 /* There are visitors: waits for them, and is in. */

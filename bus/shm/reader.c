@@ -31,6 +31,7 @@ enum smew_status smew__lane_reader_init(struct smew__lane_reader *reader,
         .done = done,
         .next_number = memory->first_number,
         .next_position = memory->first_position,
+        .taken = memory->first_number,
         .completed = memory->first_number,
         .published = memory->first_number,
         .losses_at = memory->first_number,
@@ -88,6 +89,7 @@ static enum smew_status lose(struct smew__lane_reader *reader, uint64_t count, u
     reader->searching = false;
     reader->next_number += count;
     reader->next_position = position;
+    reader->taken = reader->next_number;
     for (uint64_t i = 0; i < count; i++)
         smew__lane_reader_complete(reader, first + i, SMEW_CORRUPT);
     return note_loss(reader, first, count);
@@ -194,24 +196,58 @@ static enum smew_status search_on(struct smew__lane_reader *reader)
     return status == SMEW_OK ? search(reader, &head) : status;
 }
 
+uint64_t smew__lane_reader_room(const struct smew__lane_reader *reader)
+{
+    return room_of(reader);
+}
+
 /* Its commit word was seen. */
-static enum smew_status take(struct smew__lane_reader *reader, uint64_t commit,
-                             struct smew__lane_record *record)
+static bool look(const struct smew__lane_reader *reader, uint64_t commit,
+                 struct smew__lane_record *record)
 {
     const struct smew__lane_memory *memory = reader->memory;
-    uint64_t size;
 
     if (!smew__ring_header(memory, reader->next_position, commit, &record->header))
-        return search_on(reader);
-    size = smew__record_size(&record->header);
+        return false;
     record->number = reader->next_number;
     record->body = smew__ring_at(memory, reader->next_position) + sizeof record->header;
-    record->body_size = size - sizeof record->header;
+    record->body_size = smew__record_size(&record->header) - sizeof record->header;
+    return true;
+}
+
+bool smew__lane_reader_look(const struct smew__lane_reader *reader,
+                            struct smew__lane_record *record)
+{
+    uint64_t commit = next_commit(reader);
+
+    return !reader->quarantined && !reader->searching && is_committed(reader, commit) &&
+           look(reader, commit, record);
+}
+
+void smew__lane_reader_pass(struct smew__lane_reader *reader,
+                            const struct smew__lane_record *record)
+{
+    const struct smew__lane_memory *memory = reader->memory;
+
     reader->next_number++;
-    reader->next_position += size;
+    reader->next_position += sizeof record->header + record->body_size;
     /* The producer's lines take long to come: the next record's are on their way meanwhile. */
     __builtin_prefetch(smew__ring_at(memory, reader->next_position));
     __builtin_prefetch(smew__ring_at(memory, reader->next_position + AHEAD));
+}
+
+void smew__lane_reader_note(struct smew__lane_reader *reader, uint64_t count)
+{
+    reader->taken += count;
+}
+
+static enum smew_status take(struct smew__lane_reader *reader, uint64_t commit,
+                             struct smew__lane_record *record)
+{
+    if (!look(reader, commit, record))
+        return search_on(reader);
+    smew__lane_reader_pass(reader, record);
+    reader->taken = reader->next_number;
     return SMEW_OK;
 }
 

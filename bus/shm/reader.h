@@ -60,7 +60,9 @@
  *       the writer's W3 the answer's place of n is read before it is used again.
  *   R2  Nothing of the ring is read behind `completed`: its bytes are the writer's.
  *
- * One thread at a time: the node's lock, or who serves the lane.
+ * One thread at a time: the node's lock, or who serves the lane.  But look and pass are of who
+ * reads alone, while others may complete and publish: they know of what was passed when it is
+ * noted.
  */
 
 #include "bus/shm/segment.h"
@@ -89,6 +91,7 @@ struct smew__lane_reader {
     uint8_t *done; /* by number, a ring of `window` */
     uint64_t next_number;
     uint64_t next_position;
+    uint64_t taken; /* next_number, but for records that were passed and not noted */
     uint64_t completed;
     uint64_t published; /* as much of it */
     uint64_t specials;
@@ -114,6 +117,19 @@ void smew__lane_reader_fini(struct smew__lane_reader *reader);
  */
 enum smew_status smew__lane_reader_next(struct smew__lane_reader *reader,
                                         struct smew__lane_record *record);
+
+/*
+ * The happy path of next, in pieces.  look: the next record, if it is there and its header is
+ * right; false says nothing but that next is to be asked.  pass: it is taken.  note: so many that
+ * were passed are in flight, in their order; complete is for them from then on.
+ */
+bool smew__lane_reader_look(const struct smew__lane_reader *reader,
+                            struct smew__lane_record *record);
+void smew__lane_reader_pass(struct smew__lane_reader *reader,
+                            const struct smew__lane_record *record);
+void smew__lane_reader_note(struct smew__lane_reader *reader, uint64_t count);
+/* How many more records may be in flight. */
+uint64_t smew__lane_reader_room(const struct smew__lane_reader *reader);
 
 /*
  * Copies the body to `copy` (body_size bytes) and checks it there; or, with `copy` NULL, checks it

@@ -37,7 +37,7 @@ static void answer_done(struct smew__lane_reader *reader, uint64_t number)
 void smew__lane_reader_complete(struct smew__lane_reader *reader, uint64_t number,
                                 enum smew_status status)
 {
-    bool in_flight = number - reader->completed < reader->next_number - reader->completed;
+    bool in_flight = number - reader->completed < reader->taken - reader->completed;
 
     assert(in_flight);
     assert(*done_of(reader, number) == 0);
@@ -48,7 +48,7 @@ void smew__lane_reader_complete(struct smew__lane_reader *reader, uint64_t numbe
     else if (number != reader->completed)
         answer_done(reader, number);
     *done_of(reader, number) = 1;
-    while (reader->completed != reader->next_number && *done_of(reader, reader->completed) != 0) {
+    while (reader->completed != reader->taken && *done_of(reader, reader->completed) != 0) {
         *done_of(reader, reader->completed) = 0;
         reader->completed++;
     }
@@ -73,7 +73,7 @@ bool smew__lane_reader_publish(struct smew__lane_reader *reader)
     reader->published = reader->completed;
     reader->told = reader->specials;
     /* Relaxed: for people, and nothing follows from it. */
-    atomic_store_explicit(&cursors->received, reader->next_number, memory_order_relaxed);
+    atomic_store_explicit(&cursors->received, reader->taken, memory_order_relaxed);
     /* Release pairs with collect 1: what these records lay in is not read any more, and who sees
        this sees their answers counted. */
     atomic_store_explicit(&cursors->completed, reader->completed, memory_order_release);
