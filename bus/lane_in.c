@@ -441,6 +441,7 @@ static bool may_be_read(struct smew__lane_in *lane)
 static bool serve(struct smew__lane_in *lane, struct smew__lane_pass *pass)
 {
     struct smew_bus *bus = lane->bus;
+    uint32_t before = pass->count;
     bool may;
 
     if (pass->hasty && looks_empty(lane))
@@ -454,7 +455,9 @@ static bool serve(struct smew__lane_in *lane, struct smew__lane_pass *pass)
         smew__bus_lock(bus);
     }
     bus->gathering = pass->polls;
-    if (may)
+    if (pass->count - before >= pass->most)
+        pass->more = true; /* that was a turn */
+    else if (may)
         pass->more |= take_some(lane, pass);
     bus->gathering = false;
     smew__bus_unlock(bus);
