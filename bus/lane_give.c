@@ -18,6 +18,11 @@
 #include "bus/inbound.h"
 #include "diagnostics/log.h"
 
+enum {
+    KNOWN_MS = 60000,    /* how long the ids of a lane that is over are known */
+    RETIRED_MOST = 1024, /* of one sender; an honest one's are few */
+};
+
 /* What is to be made for a question. */
 struct order {
     struct smew__lane_spec lane;
@@ -63,6 +68,47 @@ void smew__lane_in_free(struct smew__lane_in *lane)
     smew__lane_in_release(lane);
     smew__free(lane->entries);
     smew__free(lane);
+}
+
+void smew__lanes_in_forget_channel(struct smew__sender *sender)
+{
+    SMEW_LIST_EACH (link, &sender->lanes) {
+        struct smew__lane_in *lane = SMEW_CONTAINER(link, struct smew__lane_in, link);
+
+        for (uint64_t i = 0; lane->in_flight > 0 && i < lane->window; i++)
+            lane->entries[i].position = 0;
+    }
+}
+
+static bool is_over(const struct smew__lane_in *lane)
+{
+    return lane->read_out && lane->in_flight == 0;
+}
+
+void smew__lanes_in_sweep(struct smew__sender *sender)
+{
+    unsigned over = 0;
+
+    SMEW_LIST_EACH (link, &sender->lanes)
+        over += is_over(SMEW_CONTAINER(link, struct smew__lane_in, link));
+    SMEW_LIST_EACH_SAFE (link, &sender->lanes) {
+        struct smew__lane_in *lane = SMEW_CONTAINER(link, struct smew__lane_in, link);
+
+        if (!is_over(lane))
+            continue;
+        smew__lane_in_release(lane);
+        /* The oldest come first. */
+        if (over > RETIRED_MOST || smew_now_ns() - lane->over_ns > KNOWN_MS * SMEW_NS_PER_MS) {
+            smew__lane_in_free(lane);
+            over--;
+        }
+    }
+}
+
+void smew__lanes_in_free(struct smew__sender *sender)
+{
+    SMEW_LIST_EACH_SAFE (link, &sender->lanes)
+        smew__lane_in_free(SMEW_CONTAINER(link, struct smew__lane_in, link));
 }
 
 /* ---- making -------------------------------------------------------------------------- */

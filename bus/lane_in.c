@@ -28,9 +28,7 @@ enum {
     TURN = 64,     /* records of a lane before another one's turn */
     BUDGET = 1024, /* records before other channels' turn */
     TELL_SHARE = 8,
-    SMALL = 4096,        /* bytes of a body that are checked and copied with the lock held */
-    KNOWN_MS = 60000,    /* how long the ids of a lane that is over are known */
-    RETIRED_MOST = 1024, /* of one sender; an honest one's are few */
+    SMALL = 4096, /* bytes of a body that are checked and copied with the lock held */
 };
 
 /* ---- answering ----------------------------------------------------------------------- */
@@ -437,12 +435,22 @@ static bool may_be_read(struct smew__lane_in *lane)
     return !lane->read_out && lane->settled && !lane->after;
 }
 
+/* Runs what it can of a lane.  True: what is left of the turn is to be taken. */
+static bool run(struct smew__lane_in *lane, struct smew__lane_pass *pass, bool *gone)
+{
+    enum smew__lane_run_end end = smew__lane_run(lane, pass);
+
+    *gone = end == SMEW__LANE_RUN_GONE;
+    pass->more |= end == SMEW__LANE_RUN_TURN;
+    return end == SMEW__LANE_RUN_OTHER ||
+           (end == SMEW__LANE_RUN_EMPTY && (pass->arms || !pass->hasty));
+}
+
 /* False: `reading` was given back, and the lane may be gone. */
 static bool serve(struct smew__lane_in *lane, struct smew__lane_pass *pass)
 {
     struct smew_bus *bus = lane->bus;
-    uint32_t before = pass->count;
-    bool may;
+    bool gone = false, may;
 
     if (pass->hasty && looks_empty(lane))
         return true;
@@ -450,18 +458,15 @@ static bool serve(struct smew__lane_in *lane, struct smew__lane_pass *pass)
     may = may_be_read(lane);
     if (may && pass->polls && smew__lane_run_begin(lane)) {
         smew__bus_unlock(bus);
-        if (!smew__lane_run(lane, pass))
-            return false;
+        may = run(lane, pass, &gone);
         smew__bus_lock(bus);
     }
     bus->gathering = pass->polls;
-    if (pass->count - before >= pass->most)
-        pass->more = true; /* that was a turn */
-    else if (may)
+    if (may && !gone)
         pass->more |= take_some(lane, pass);
     bus->gathering = false;
     smew__bus_unlock(bus);
-    return true;
+    return !gone;
 }
 
 /* The next lane of a channel, NULL at the end.  With `reading` held. */
@@ -550,45 +555,4 @@ void smew__lanes_retire(struct smew__inbound *inbound)
             smew__lane_in_release(lane);
         smew__bus_unlock(bus);
     }
-}
-
-void smew__lanes_in_forget_channel(struct smew__sender *sender)
-{
-    SMEW_LIST_EACH (link, &sender->lanes) {
-        struct smew__lane_in *lane = SMEW_CONTAINER(link, struct smew__lane_in, link);
-
-        for (uint64_t i = 0; lane->in_flight > 0 && i < lane->window; i++)
-            lane->entries[i].position = 0;
-    }
-}
-
-static bool is_over(const struct smew__lane_in *lane)
-{
-    return lane->read_out && lane->in_flight == 0;
-}
-
-void smew__lanes_in_sweep(struct smew__sender *sender)
-{
-    unsigned over = 0;
-
-    SMEW_LIST_EACH (link, &sender->lanes)
-        over += is_over(SMEW_CONTAINER(link, struct smew__lane_in, link));
-    SMEW_LIST_EACH_SAFE (link, &sender->lanes) {
-        struct smew__lane_in *lane = SMEW_CONTAINER(link, struct smew__lane_in, link);
-
-        if (!is_over(lane))
-            continue;
-        smew__lane_in_release(lane);
-        /* The oldest come first. */
-        if (over > RETIRED_MOST || smew_now_ns() - lane->over_ns > KNOWN_MS * SMEW_NS_PER_MS) {
-            smew__lane_in_free(lane);
-            over--;
-        }
-    }
-}
-
-void smew__lanes_in_free(struct smew__sender *sender)
-{
-    SMEW_LIST_EACH_SAFE (link, &sender->lanes)
-        smew__lane_in_free(SMEW_CONTAINER(link, struct smew__lane_in, link));
 }

@@ -22,8 +22,14 @@
 
 enum outcome {
     RAN,
-    STOPPED, /* the record is not for us */
-    OVER,    /* the run is, and the lane may be gone */
+    NOTHING, /* there is none */
+    OTHER,   /* the record is not for us */
+    OVER,    /* it ran, but the run is over, and the lane may be gone */
+};
+
+enum {
+    STREAM = 4, /* records of a turn that are one */
+    PAUSES = 16,
 };
 
 enum smew_status smew__lane_run_init(struct smew__lane_run *run)
@@ -121,7 +127,7 @@ static void end(struct smew_bus *bus)
     }
 }
 
-void smew__lane_run_end(struct smew_bus *bus)
+void smew__lane_run_stop(struct smew_bus *bus)
 {
     struct smew__lane_run *run = &bus->run;
 
@@ -270,16 +276,17 @@ static enum outcome run_record(struct smew__lane_in *lane)
     struct smew__lane_record record;
     struct smew__lane_name *target, *event;
 
-    if (!smew__lane_reader_look(&lane->reader, &record) ||
-        !smew__record_may_be_plain(&record.header))
-        return STOPPED;
+    if (!smew__lane_reader_look(&lane->reader, &record))
+        return smew__lane_reader_peek(&lane->reader) ? OTHER : NOTHING;
+    if (!smew__record_may_be_plain(&record.header))
+        return OTHER;
     target = smew__lane_name_numbered(&lane->targets, record.header.target);
     event = smew__lane_name_numbered(&lane->events, record.header.event);
     if (!target || !event)
-        return STOPPED;
+        return OTHER;
     taker = find_taker(lane, record.header.target, target);
     if (!taker->handler || !make_message(lane, &record))
-        return STOPPED;
+        return OTHER;
     run->message->envelope.target = use_name(&run->target, target);
     run->message->envelope.event = use_name(&run->event, event);
     smew__lane_reader_pass(&lane->reader, &record);
@@ -293,12 +300,23 @@ static enum outcome run_record(struct smew__lane_in *lane)
     }
     run->working = true;
     smew__bus_lock(bus);
-    smew__lane_run_end(bus);
+    smew__lane_run_stop(bus);
     smew__bus_unlock(bus);
     return settle_current(bus);
 }
 
-bool smew__lane_run(struct smew__lane_in *lane, struct smew__lane_pass *pass)
+/*
+ * Who looks at once again where a producer writes takes the line from it for each record.  So in
+ * the midst of a stream it is given time to get ahead.
+ */
+static bool comes_soon(const struct smew__lane_in *lane)
+{
+    for (int i = 0; i < PAUSES; i++)
+        smew__spin_pause();
+    return smew__lane_reader_peek(&lane->reader);
+}
+
+enum smew__lane_run_end smew__lane_run(struct smew__lane_in *lane, struct smew__lane_pass *pass)
 {
     struct smew_bus *bus = lane->bus;
     uint64_t most = bus->run.most;
@@ -311,16 +329,20 @@ bool smew__lane_run(struct smew__lane_in *lane, struct smew__lane_pass *pass)
         most = pass->runs - pass->ran;
     while (count < most && outcome == RAN) {
         outcome = run_record(lane);
-        count += outcome != STOPPED;
+        count += outcome == RAN || outcome == OVER;
+        if (outcome == NOTHING && count >= STREAM && comes_soon(lane))
+            outcome = RAN;
         if (atomic_load_explicit(&bus->any_due, memory_order_relaxed))
             break;
     }
     pass->count += count;
     pass->ran += count;
     if (outcome == OVER)
-        return false;
+        return SMEW__LANE_RUN_GONE;
     smew__bus_lock(bus);
-    smew__lane_run_end(bus);
+    smew__lane_run_stop(bus);
     smew__bus_unlock(bus);
-    return true;
+    if (outcome == NOTHING)
+        return SMEW__LANE_RUN_EMPTY;
+    return outcome == RAN ? SMEW__LANE_RUN_TURN : SMEW__LANE_RUN_OTHER;
 }

@@ -34,12 +34,18 @@
 bool smew__lane_run_begin(struct smew__lane_in *lane);
 /*
  * Runs what may be run, up to pass->most and pass->runs, and ends the run.  With `reading` held and
- * not the node's lock.  False: `reading` was given back, and the lane may be gone.
+ * not the node's lock.
  */
-bool smew__lane_run(struct smew__lane_in *lane, struct smew__lane_pass *pass);
+enum smew__lane_run_end {
+    SMEW__LANE_RUN_EMPTY, /* nothing more was there */
+    SMEW__LANE_RUN_TURN,  /* that was a turn, or something else is due */
+    SMEW__LANE_RUN_OTHER, /* what is next is not to be run, but taken */
+    SMEW__LANE_RUN_GONE,  /* `reading` was taken by others, and the lane may be gone */
+};
+enum smew__lane_run_end smew__lane_run(struct smew__lane_in *lane, struct smew__lane_pass *pass);
 
 /* Ends the run of whoever is at work.  With `reading` and the node's lock held. */
-void smew__lane_run_end(struct smew_bus *bus);
+void smew__lane_run_stop(struct smew_bus *bus);
 
 /*
  * The message that the calling thread's handler handles becomes a delivery of the intake that stays

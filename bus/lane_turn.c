@@ -59,7 +59,7 @@ static void on_guard(struct smew_bus *bus, struct smew__timer *timer)
         (void)set_guard(bus);
     } else if (turns->taken) {
         turns->taken = turns->ignored = false;
-        smew__lane_run_end(bus);
+        smew__lane_run_stop(bus);
         smew__inbounds_look(bus);
     }
     smew__lanes_tell(bus);
@@ -81,7 +81,7 @@ void smew__reading_lock(struct smew_bus *bus)
 {
     smew__biased_lock(&bus->turns.reading);
     smew__bus_lock(bus);
-    smew__lane_run_end(bus);
+    smew__lane_run_stop(bus);
     smew__bus_unlock(bus);
 }
 

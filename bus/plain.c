@@ -25,19 +25,13 @@ static bool is_plain(const struct smew_send_options *options)
             options->content <= SMEW_CONTENT_PROTOBUF);
 }
 
-static bool is_text(const char *text, size_t size, const char *other, size_t other_size)
-{
-    return size == other_size && memcmp(text, other, size) == 0;
-}
-
 static struct smew__trail *trail_of(struct smew__producer *producer, const char *target)
 {
     struct smew__trail *trail = producer->latest;
-    size_t size = strlen(target);
 
-    if (trail && is_text(trail->target, trail->size, target, size))
+    if (trail && strcmp(trail->target, target) == 0)
         return trail;
-    trail = smew__trail_find(producer, (struct smew__text){target, size});
+    trail = smew__trail_find(producer, (struct smew__text){target, strlen(target)});
     producer->latest = trail;
     return trail;
 }
@@ -46,16 +40,14 @@ static struct smew__trail *trail_of(struct smew__producer *producer, const char 
 static bool find_numbers(struct smew__trail *trail, const char *event)
 {
     struct smew__lane_out *lane = trail->lane;
-    size_t size = strlen(event);
 
     if (trail->named_for != lane) {
         trail->target_name = smew__lane_name_known(&lane->targets, trail->target, trail->size);
         trail->event_name = NULL;
         trail->named_for = lane;
     }
-    if (!trail->event_name ||
-        !is_text(trail->event_name->text, trail->event_name->size, event, size))
-        trail->event_name = smew__lane_name_known(&lane->events, event, size);
+    if (!trail->event_name || strcmp(trail->event_name->text, event) != 0)
+        trail->event_name = smew__lane_name_known(&lane->events, event, strlen(event));
     /* A number is unknown again when the record that defined it is found to be damaged. */
     if (trail->target_name && trail->target_name->known && trail->event_name &&
         trail->event_name->known)

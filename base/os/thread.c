@@ -177,6 +177,17 @@ void smew__threads_fence(void)
     (void)membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
 }
 
+bool smew__processes_fence_prepare(void)
+{
+    return membarrier(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED) == 0 &&
+           membarrier(MEMBARRIER_CMD_GLOBAL_EXPEDITED) == 0;
+}
+
+void smew__processes_fence(void)
+{
+    (void)membarrier(MEMBARRIER_CMD_GLOBAL_EXPEDITED);
+}
+
 unsigned smew__cpu_count(void)
 {
     cpu_set_t usable;

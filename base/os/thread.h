@@ -60,6 +60,9 @@ void smew__thread_nap(uint32_t nap_ns);
  */
 bool smew__threads_fence_prepare(void);
 void smew__threads_fence(void);
+/* The same for the threads of every process that has prepared for it, this one's too. */
+bool smew__processes_fence_prepare(void);
+void smew__processes_fence(void);
 
 unsigned smew__cpu_count(void); /* of those this process may use, at least 1 */
 

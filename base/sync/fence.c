@@ -10,14 +10,28 @@ bool smew__fence_is_one_sided;
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
+static bool reaches_processes;
+
 static void prepare(void)
 {
+    reaches_processes = smew__processes_fence_prepare();
     smew__fence_is_one_sided = smew__threads_fence_prepare();
 }
 
 void smew__fence_prepare(void)
 {
     (void)pthread_once(&once, prepare);
+}
+
+bool smew__fence_reaches_processes(void)
+{
+    smew__fence_prepare();
+    return reaches_processes;
+}
+
+void smew__fence_processes(void)
+{
+    smew__processes_fence();
 }
 
 void smew__fence_heavy(void)

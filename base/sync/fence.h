@@ -38,4 +38,12 @@ static inline void smew__fence_light(void)
 
 void smew__fence_heavy(void);
 
+/*
+ * The same between processes: does the light side's need no fence, since this process has asked for
+ * those of others, and may make them?  Both sides ask; when both may, the heavy side passes
+ * smew__fence_processes() and the light one keeps only its compiler in order.
+ */
+bool smew__fence_reaches_processes(void);
+void smew__fence_processes(void);
+
 #endif

@@ -13,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "base/crc32c/crc32c.h"
+#include "base/sync/fence.h"
 #include "bus/shm/ring.h"
 
 enum { LINE = SMEW__RECORD_ALIGNMENT, AHEAD = 256 /* bytes */ };
@@ -26,6 +27,9 @@ enum smew_status smew__lane_reader_init(struct smew__lane_reader *reader,
 
     if (done == NULL)
         return SMEW_NO_MEMORY;
+    /* Relaxed: the producer does not have it yet. */
+    atomic_store_explicit(&memory->cursors->reaches, smew__fence_reaches_processes(),
+                          memory_order_relaxed);
     *reader = (struct smew__lane_reader){
         .memory = memory,
         .done = done,

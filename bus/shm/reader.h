@@ -105,6 +105,7 @@ struct smew__lane_reader {
     bool quarantined;       /* or closed: nothing more is read */
 };
 
+/* Before the producer has the memory. */
 enum smew_status smew__lane_reader_init(struct smew__lane_reader *reader,
                                         struct smew__lane_memory *memory);
 void smew__lane_reader_fini(struct smew__lane_reader *reader);

@@ -7,6 +7,7 @@
 
 #include <assert.h>
 
+#include "base/sync/fence.h"
 #include "bus/shm/ring.h"
 
 static uint8_t *done_of(const struct smew__lane_reader *reader, uint64_t number)
@@ -86,13 +87,23 @@ bool smew__lane_reader_publish(struct smew__lane_reader *reader)
     return special || (waiting & SMEW__WAITING_BELL) != 0;
 }
 
+/* For both sides, when the producer leaves it to us; it says so before its first record. */
+static void fence(const struct smew__lane_reader *reader)
+{
+    const struct smew__ring_header *header = reader->memory->header;
+
+    atomic_thread_fence(memory_order_seq_cst);
+    if (atomic_load_explicit(&header->unfenced, memory_order_relaxed))
+        smew__fence_processes();
+}
+
 bool smew__lane_reader_arm(struct smew__lane_reader *reader)
 {
     if (++reader->sleeps == 0) /* 0 says that it is awake */
         reader->sleeps = 1;
     /* Relaxed: the fence orders it before the look, and pairs with the fence of must_ring. */
     atomic_store_explicit(&reader->memory->cursors->armed, reader->sleeps, memory_order_relaxed);
-    atomic_thread_fence(memory_order_seq_cst);
+    fence(reader);
     return smew__lane_reader_ready(reader);
 }
 
@@ -106,7 +117,7 @@ void smew__lane_reader_leave(struct smew__lane_reader *reader)
 {
     /* Relaxed: the fence orders it before the last looks, and pairs with that of must_ring. */
     atomic_store_explicit(&reader->memory->cursors->state, SMEW__LANE_CLOSED, memory_order_relaxed);
-    atomic_thread_fence(memory_order_seq_cst);
+    fence(reader);
 }
 
 void smew__lane_reader_close(struct smew__lane_reader *reader, enum smew__lane_state state)

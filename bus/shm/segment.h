@@ -27,7 +27,7 @@
  *
  *     offset  size  prefix, written by the creator before anybody else has the segment
  *          0     4  magic: 0x584D4950 ("XMIP")
- *          4     2  version of this table and of the records: 1
+ *          4     2  version of this table and of the records: 2
  *          6     2  what it is: enum smew__segment_kind
  *          8     8  size of the segment in bytes
  *         16     8  fingerprint: a hash of the offsets below, of the record header, of the byte
@@ -44,6 +44,8 @@
  *        128     4  waiting: enum smew__lane_waiting; looked at by the consumer now and then, and
  *                   so not in the line of the head
  *        132     4  ended: 1 when nothing follows
+ *        136     4  unfenced: 1 when the producer looks at `armed` without a fence behind its
+ *                   commit; never changes once there is a record
  *       page     .  ring; its size is a power of two, 4 KiB to 16 MiB
  *
  *     offset  size  cursor segment, the consumer's words
@@ -54,6 +56,8 @@
  *        128     4  armed: changes each time the consumer goes to sleep; 0: it is awake
  *        132     4  state: enum smew__lane_state; looked at for each record, as is armed, and
  *                   so not in the line of what each publish changes
+ *        136     4  reaches: 1 when the consumer's fences reach every process that asked for it
+ *                   (base/sync/fence.h), as far as it knows; never changes
  *        256     8  answers, one for each place of the window: number << 8 | status & 0xff, for a
  *                   status other than OK; number << 8 | SMEW__ANSWER_DONE for one that ended OK
  *                   before everything older did
@@ -78,7 +82,7 @@
 
 enum {
     SMEW__SEGMENT_MAGIC = 0x584D4950,
-    SMEW__SEGMENT_VERSION = 1,
+    SMEW__SEGMENT_VERSION = 2,
     SMEW__LANE_BYTES_MIN = 4 * 1024,
     SMEW__LANE_BYTES_DEFAULT = 64 * 1024,
     SMEW__LANE_BYTES_MAX = 16 * 1024 * 1024,
@@ -124,6 +128,7 @@ struct smew__ring_header {
     alignas(64) _Atomic uint64_t head;
     alignas(128) _Atomic uint32_t waiting;
     _Atomic uint32_t ended;
+    _Atomic uint32_t unfenced;
 };
 
 struct smew__cursors {
@@ -134,6 +139,7 @@ struct smew__cursors {
     _Atomic uint32_t turn;
     alignas(128) _Atomic uint32_t armed;
     _Atomic uint32_t state;
+    _Atomic uint32_t reaches;
     alignas(256) _Atomic uint64_t answers[];
 };
 
@@ -152,12 +158,14 @@ static_assert(offsetof(struct smew__segment_prefix, window) == 60, "window");
 static_assert(offsetof(struct smew__ring_header, head) == 64, "head");
 static_assert(offsetof(struct smew__ring_header, waiting) == 128, "waiting");
 static_assert(offsetof(struct smew__ring_header, ended) == 132, "ended");
+static_assert(offsetof(struct smew__ring_header, unfenced) == 136, "unfenced");
 static_assert(offsetof(struct smew__cursors, completed) == 64, "completed");
 static_assert(offsetof(struct smew__cursors, received) == 72, "received");
 static_assert(offsetof(struct smew__cursors, specials) == 80, "specials");
 static_assert(offsetof(struct smew__cursors, turn) == 88, "turn");
 static_assert(offsetof(struct smew__cursors, armed) == 128, "armed");
 static_assert(offsetof(struct smew__cursors, state) == 132, "state");
+static_assert(offsetof(struct smew__cursors, reaches) == 136, "reaches");
 static_assert(offsetof(struct smew__cursors, answers) == 256, "answers");
 static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2, "lock-free everywhere");
 

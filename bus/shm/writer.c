@@ -15,6 +15,7 @@
 
 #include "base/alloc.h"
 #include "base/crc32c/crc32c.h"
+#include "base/sync/fence.h"
 #include "bus/shm/ring.h"
 
 enum { HEADER = sizeof(struct smew__record_header), WORD = SMEW__RECORD_WORD };
@@ -23,10 +24,17 @@ enum smew_status smew__lane_writer_init(struct smew__lane_writer *writer,
                                         struct smew__lane_memory *memory)
 {
     struct smew__flight *flights = smew__calloc((size_t)memory->window, sizeof *flights);
+    bool unfenced;
 
     if (flights == NULL)
         return SMEW_NO_MEMORY;
+    /* Relaxed: it has been there since before we had the memory. */
+    unfenced = atomic_load_explicit(&memory->cursors->reaches, memory_order_relaxed) == 1 &&
+               smew__fence_reaches_processes();
+    /* Relaxed: made visible by the first commit. */
+    atomic_store_explicit(&memory->header->unfenced, unfenced, memory_order_relaxed);
     *writer = (struct smew__lane_writer){
+        .unfenced = unfenced,
         .memory = memory,
         .flights = flights,
         .head_number = memory->first_number,
@@ -181,7 +189,10 @@ bool smew__lane_writer_must_ring(struct smew__lane_writer *writer)
     uint32_t armed;
 
     /* Pairs with the fence of reader_arm: one of both sides sees the other. */
-    atomic_thread_fence(memory_order_seq_cst);
+    if (writer->unfenced)
+        atomic_signal_fence(memory_order_seq_cst);
+    else
+        atomic_thread_fence(memory_order_seq_cst);
     armed = atomic_load_explicit(&writer->memory->cursors->armed, memory_order_relaxed);
     if (armed == 0 || armed == writer->rung)
         return false;

@@ -21,7 +21,8 @@
  *   3  commit word at p        = commit(n, salt)      release; pairs with reader_next
  *   4  head                    = (n + 1, p + s)       release; pairs with the reader's look at a
  *                                                     word that it did not expect
- *   5  fence, load armed; ring when it changed        seq_cst; pairs with reader_arm
+ *   5  fence, load armed; ring when it changed        seq_cst; pairs with reader_arm; none where
+ *                                                     the consumer's reaches us (base/sync/fence.h)
  *
  * Invariants:
  *   W1  The commit word at `head` is empty whenever no publish is between 2 and 4, and what lies
@@ -80,6 +81,7 @@ struct smew__lane_writer {
     uint64_t answers;  /* other than OK, that were seen; some may not count as specials yet */
     uint32_t rung;     /* the value of `armed` for which the bell was rung */
     uint64_t reserved; /* bytes of the record that is being written in place; 0: none */
+    bool unfenced;     /* the consumer's fences do for both sides */
     bool ended;        /* nothing follows */
     bool broken;       /* the consumer claimed the impossible */
 };
