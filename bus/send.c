@@ -66,7 +66,7 @@ void smew__send_stamp(const struct smew_bus *bus, struct smew__envelope *envelop
     struct stream *stream = stream_of(bus);
 
     envelope->id = (struct smew_message_id){bus->incarnation, stream->number, ++stream->sequence};
-    envelope->sent_ns = smew__clock_wall_ns();
+    envelope->sent_ns = smew__clock_wall_coarse_ns();
 }
 
 bool smew__address_parse(const char *text, struct smew__node_ref *ref)
@@ -150,7 +150,7 @@ enum smew_status smew__send_envelope(struct smew_bus *bus, const struct smew__po
         .payload = post->payload,
         .payload_size = post->payload_size,
         .correlation = post->correlation,
-        .sent_ns = smew__clock_wall_ns(),
+        .sent_ns = smew__clock_wall_coarse_ns(),
         .deadline_ns = options->expires_ms ? smew__deadline_ns(options->expires_ms) : 0,
         .traceparent = text_of(options->traceparent),
         .headers = headers,
@@ -231,15 +231,18 @@ static enum smew_status accept_direct(struct attempt *attempt, struct smew__parc
                                       const struct smew_send_options *options, uint64_t deadline_ns)
 {
     struct smew__wait wait = {.level = options->level};
-    uint64_t commit_ns = smew__deadline_ns(COMMIT_MS);
 
     if (options->level != SMEW_LEVEL_ACCEPTED || waits_for_commit(attempt, options))
         parcel->wait = &wait;
     smew__parcel_accept(attempt->bus, parcel, attempt->peer);
     if (!parcel->wait)
         return SMEW_OK;
-    if (options->level == SMEW_LEVEL_ACCEPTED && deadline_ns > commit_ns)
-        deadline_ns = commit_ns;
+    if (options->level == SMEW_LEVEL_ACCEPTED) {
+        uint64_t commit_ns = smew__deadline_ns(COMMIT_MS);
+
+        if (deadline_ns > commit_ns)
+            deadline_ns = commit_ns;
+    }
     while (!wait.over && smew__bus_wait(attempt->bus, deadline_ns))
         ;
     if (!wait.over)
@@ -302,6 +305,7 @@ static enum smew_status accept_message(struct smew_bus *bus, const struct smew__
     struct attempt attempt = {.bus = bus, .bytes = post->payload_size, .behind = behind};
     struct smew__parcel *parcel = NULL;
     enum smew_status status = SMEW_NO_MEMORY;
+    uint32_t wait_ms = smew__options_timeout(options->wait_ms, 0);
 
     if (!smew__address_parse(post->target, &attempt.node))
         attempt.route = smew__route_get(bus, post->target, strlen(post->target));
@@ -314,7 +318,7 @@ static enum smew_status accept_message(struct smew_bus *bus, const struct smew__
     smew__behind_watch(behind);
     if (!context)
         status = wait_for_room(&attempt, smew__send_keeps(options) ? 0 : post->deadline_ns,
-                               smew__deadline_ns(smew__options_timeout(options->wait_ms, 0)));
+                               wait_ms ? smew__deadline_ns(wait_ms) : 0);
     if (status == SMEW_FULL && smew__send_keeps(options))
         status = keep(&attempt, parcel, options->on_full);
     if (status == SMEW_QUEUED)
