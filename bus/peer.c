@@ -139,6 +139,7 @@ void smew__peer_free(struct smew__peer *peer)
     smew__route_forget_peer(bus, peer);
     smew__table_remove(&bus->peers, &peer->ref, sizeof(peer->ref));
     smew__window_fini(&peer->window);
+    smew__staged_clear(peer);
     smew__buffer_fini(&peer->frame);
     smew__free(peer);
 }
@@ -239,7 +240,7 @@ static void lose(struct smew__peer *peer, enum smew_status status)
         return;
     }
     smew__window_rewind(&peer->window);
-    smew__buffer_clear(&peer->frame);
+    smew__staged_clear(peer);
     if (status == SMEW_CORRUPT || status == SMEW_VERSION || status == SMEW_TOO_BIG)
         bus->stats.bad_frames++;
     if (was_open && !bus->stopping)
@@ -343,15 +344,6 @@ static void on_ready(struct smew__watch *watch)
 
 /* ---- dialling and transmitting ------------------------------------------------------- */
 
-static enum smew_status say_hello(struct smew__peer *peer)
-{
-    struct smew__item item;
-
-    smew__hello_fill(peer->bus, &item);
-    smew__buffer_clear(&peer->frame);
-    return peer->bus->codec->encode(&item, &peer->frame);
-}
-
 /* On the service thread, without the lock: DIALLING becomes GREETING, or BACKOFF. */
 static void dial(struct smew__peer *peer)
 {
@@ -379,7 +371,7 @@ static void dial(struct smew__peer *peer)
     peer->watch.closed = on_closed;
     status = smew__watch_start(&peer->watch, bus, peer->channel->ops->interest(peer->channel));
     if (!status)
-        status = say_hello(peer);
+        status = smew__say_hello(peer);
     if (status)
         lose(peer, status);
     else

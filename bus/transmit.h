@@ -15,6 +15,12 @@
  */
 enum smew_status smew__transmit(struct smew__peer *peer);
 
+/* The HELLO is what the channel gets first.  TOO_BIG, NO_MEMORY. */
+enum smew_status smew__say_hello(struct smew__peer *peer);
+
+/* Drops what was taken for a channel that is gone. */
+void smew__staged_clear(struct smew__peer *peer);
+
 /* Drops the queue of published messages.  With the lock held. */
 void smew__lossy_clear(struct smew__peer *peer);
 
