@@ -51,6 +51,7 @@ enum { SMEW__STAGED_MOST = 32 };
 struct smew__staged {
     struct smew_message *message; /* counted */
     uint32_t flags;
+    uint32_t waits;
     uint64_t missed;
     uint64_t position; /* of its parcel; 0: it is none */
 };

@@ -105,6 +105,7 @@ static bool take_parcel(struct smew__peer *peer, struct smew__staged *staged)
         }
         *staged = (struct smew__staged){.message = parcel->message,
                                         .flags = parcel->message->envelope.flags,
+                                        .waits = parcel->wait ? parcel->wait->level : 0,
                                         .missed = parcel->message->envelope.missed};
         if (parcel->doubtful) {
             staged->flags |= SMEW__ENVELOPE_REDELIVERED;
@@ -197,6 +198,7 @@ static enum smew_status stage(struct smew__peer *peer)
     item.envelope = staged->message->envelope;
     item.envelope.flags = staged->flags;
     item.envelope.missed = staged->missed;
+    item.envelope.waits = staged->waits;
     return peer->bus->codec->encode_around(&item, &peer->frame, &peer->payload, &peer->payload_at);
 }
 

@@ -132,6 +132,7 @@ static enum smew_status encode_envelope(const struct smew__envelope *envelope,
     wire.deadline_ns = envelope->deadline_ns;
     wire.missed = envelope->missed;
     wire.traceparent = bytes_of_text(envelope->traceparent);
+    wire.waits = envelope->waits;
     return pack(&wire.base, SMEW__ITEM_ENVELOPE, out);
 }
 
@@ -309,7 +310,8 @@ static enum smew_status decode_envelope(const Smew__Wire__Envelope *wire,
                                 .missed = wire->missed,
                                 .traceparent = text_of(wire->traceparent),
                                 .headers = headers,
-                                .header_count = wire->n_headers};
+                                .header_count = wire->n_headers,
+                                .waits = wire->waits};
     return SMEW_OK;
 }
 

@@ -68,6 +68,8 @@ struct smew__envelope {
     struct smew__text traceparent; /* size 0: none */
     const struct smew__envelope_header *headers;
     size_t header_count;
+    uint32_t waits; /* enum smew_level that the sender waits for; 0: no ACK is urgent.  A frame
+                       only, a record does not say. */
 };
 
 struct smew__hello {

@@ -7,7 +7,8 @@
  * length is written: some dozens of bytes.
  *
  * Reading: one walk over tags of one byte, which must grow; a tag that is not one of wire.proto's
- * ends it, and so does one of two bytes, which is what a trace context or headers have.
+ * ends it, and so does one of two bytes, which is what a trace context, headers and a sender that
+ * waits have.
  */
 #include "serialization/wire_envelope.h"
 
@@ -38,12 +39,13 @@ enum tag {
     DEADLINE = TAG(14, FIXED64),
     MISSED = TAG(15, VARINT),
     TRACEPARENT = TAG(16, LENGTH),
+    WAITS = TAG(18, VARINT),
 };
 
 enum {
     VARINT_MAX = 10,
-    PREFIX_MAX = 1 + 5,                     /* a frame's size fits into 32 bits */
-    FIELDS_MAX = 15 * (1 + VARINT_MAX) + 2, /* all but texts' bytes: one tag has two bytes */
+    PREFIX_MAX = 1 + 5,                 /* a frame's size fits into 32 bits */
+    FIELDS_MAX = 17 * (2 + VARINT_MAX), /* all but texts' bytes: a tag has two at most */
 };
 
 /* ---- writing ------------------------------------------------------------------------- */
@@ -108,7 +110,8 @@ static uint8_t *put_after(uint8_t *at, const struct smew__envelope *envelope)
     at = put_fixed(at, SENT, envelope->sent_ns);
     at = put_fixed(at, DEADLINE, envelope->deadline_ns);
     at = put_number(at, MISSED, envelope->missed);
-    return put_text(at, TRACEPARENT, envelope->traceparent);
+    at = put_text(at, TRACEPARENT, envelope->traceparent);
+    return put_number(at, WAITS, envelope->waits);
 }
 
 enum smew_status smew__wire_envelope_write(const struct smew__envelope *envelope,

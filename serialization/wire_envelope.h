@@ -4,8 +4,8 @@
 
 /*
  * The common envelopes of wire.proto, written and read by hand: those without headers, and to read,
- * without a trace context too.  Generated code walks a table of fields for each message, which was
- * most of what the service threads did; this knows the fields.
+ * without a trace context and a sender that waits too.  Generated code walks a table of fields for
+ * each message, which was most of what the service threads did; this knows the fields.
  *
  * What is written is byte for byte what protobuf-c writes.  What is read is what that writes:
  * fields in the order of their numbers, each at most once, nothing unknown.  Everything else that

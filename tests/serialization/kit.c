@@ -249,8 +249,8 @@ static bool same_numbers(const struct smew__envelope *left, const struct smew__e
            left->id.sequence == right->id.sequence && left->kind == right->kind &&
            left->flags == right->flags && left->content == right->content &&
            left->correlation == right->correlation && left->result == right->result &&
-           left->sent_ns == right->sent_ns && left->deadline_ns == right->deadline_ns &&
-           left->missed == right->missed;
+           left->sent_ns == right->sent_ns && left->waits == right->waits &&
+           left->deadline_ns == right->deadline_ns && left->missed == right->missed;
 }
 
 static bool same_envelope(const struct smew__envelope *left, const struct smew__envelope *right)
