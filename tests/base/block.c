@@ -79,14 +79,19 @@ static size_t in_use(void)
     return info.uordblks + info.hblkhd;
 }
 
+static void trim_all(void)
+{
+    for (int i = 0; i < 100; i++)
+        smew__blocks_trim();
+}
+
 static void test_what_is_not_needed_goes(void **state)
 {
     static void *blocks[MANY];
     size_t before, kept;
 
     (void)state;
-    smew__blocks_trim();
-    smew__blocks_trim();
+    trim_all();
     before = in_use();
     for (int i = 0; i < MANY; i++)
         blocks[i] = smew__block_alloc(LARGE);
@@ -101,6 +106,9 @@ static void test_what_is_not_needed_goes(void **state)
     smew__blocks_trim(); /* they were needed since the one before */
     assert_true(in_use() >= before + (size_t)MANY * LARGE);
     smew__blocks_trim();
+    assert_true(in_use() < kept);
+    assert_true(in_use() >= before + (size_t)MANY / 2 * LARGE); /* a pause does not cost all */
+    trim_all();
     assert_true(in_use() <= before);
 }
 
@@ -115,8 +123,7 @@ static void test_there_is_a_limit(void **state)
     for (int i = 0; i < 64; i++)
         smew__block_free(blocks[i]);
     assert_true(in_use() <= before + (size_t)17 * 1024 * 1024);
-    smew__blocks_trim();
-    smew__blocks_trim();
+    trim_all();
     assert_true(in_use() <= before);
 }
 
