@@ -18,7 +18,7 @@
 #include <stddef.h>
 
 void *smew__block_alloc(size_t size); /* for any type; NULL as smew__alloc() */
-void smew__block_free(void *block);   /* NULL is fine; not for other memory */
+void smew__block_free(void *memory);  /* NULL is fine; not for other memory */
 
 /* Gives back a part of what was kept and not needed since the last call, at least one block of each
    size.  Every node's heartbeat calls it. */
