@@ -39,32 +39,37 @@ static struct stripe *own_stripe(void)
     return own;
 }
 
+void smew__alloc_counts(bool more)
+{
+    struct stripe *stripe = own_stripe();
+
+    if (more)
+        atomic_fetch_add_explicit(&stripe->allocations, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&stripe->live, more ? 1 : -1, memory_order_relaxed);
+}
+
 static void *counted(void *memory)
 {
-    if (memory != NULL) {
-        struct stripe *stripe = own_stripe();
-
-        atomic_fetch_add_explicit(&stripe->allocations, 1, memory_order_relaxed);
-        atomic_fetch_add_explicit(&stripe->live, 1, memory_order_relaxed);
-    }
+    if (memory != NULL)
+        smew__alloc_counts(true);
     return memory;
 }
 
-static bool refused(size_t size)
+bool smew__alloc_refuses(size_t size)
 {
     return smew__countdown_trips(&faults) || size > PTRDIFF_MAX;
 }
 
 void *smew__alloc(size_t size)
 {
-    return refused(size) ? NULL : counted(malloc(size));
+    return smew__alloc_refuses(size) ? NULL : counted(malloc(size));
 }
 
 void *smew__calloc(size_t count, size_t size)
 {
     size_t bytes;
 
-    if (__builtin_mul_overflow(count, size, &bytes) || refused(bytes))
+    if (__builtin_mul_overflow(count, size, &bytes) || smew__alloc_refuses(bytes))
         return NULL;
     return counted(calloc(count, size));
 }
@@ -75,7 +80,7 @@ void *smew__realloc(void *memory, size_t size)
 
     if (memory == NULL)
         return smew__alloc(size);
-    if (refused(size))
+    if (smew__alloc_refuses(size))
         return NULL;
     moved = realloc(memory, size);
     if (moved != NULL)
@@ -99,7 +104,7 @@ void smew__free(void *memory)
 {
     if (memory == NULL)
         return;
-    atomic_fetch_sub_explicit(&own_stripe()->live, 1, memory_order_relaxed);
+    smew__alloc_counts(false);
     free(memory);
 }
 

@@ -7,6 +7,7 @@
  * and count what is not given back.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,10 @@ void *smew__realloc(void *memory, size_t size);
 char *smew__strdup(const char *text);
 void *smew__memdup(const void *data, size_t size);
 void smew__free(void *memory); /* NULL is fine */
+
+/* For block.h, whose memory counts here: is an allocation to fail?  One more, or one less. */
+bool smew__alloc_refuses(size_t size);
+void smew__alloc_counts(bool more);
 
 /*
  * Tests: the n-th allocation from now fails (1 is the next one; 0: none), and with `for_good`

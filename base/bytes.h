@@ -24,4 +24,15 @@ static inline uint32_t smew__get_le32(const uint8_t *at)
     return (uint32_t)at[3] << 24 | (uint32_t)at[2] << 16 | (uint32_t)at[1] << 8 | (uint32_t)at[0];
 }
 
+static inline void smew__put_le64(uint8_t *at, uint64_t value)
+{
+    for (unsigned i = 0; i < 8; i++)
+        at[i] = (uint8_t)(value >> 8 * i);
+}
+
+static inline uint64_t smew__get_le64(const uint8_t *at)
+{
+    return (uint64_t)smew__get_le32(at + 4) << 32 | smew__get_le32(at);
+}
+
 #endif

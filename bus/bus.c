@@ -161,6 +161,8 @@ static enum smew_status set_options(struct smew_bus *bus, const struct smew_bus_
     own->payload_max = otherwise(own->payload_max, 1024 * 1024);
     own->publish_queue = otherwise(own->publish_queue, 4096);
     own->overflow = otherwise(own->overflow, 1024);
+    own->ack_batch = otherwise(own->ack_batch, 100);
+    own->ack_delay_ms = smew__options_timeout(own->ack_delay_ms, 0);
     own->on_full = own->on_full ? own->on_full : SMEW_ON_FULL_WAIT;
     if (own->on_full > SMEW_ON_FULL_KEEP_OLDEST)
         return smew__fail(error, SMEW_INVALID, "on_full is one of enum smew_on_full");
@@ -412,6 +414,7 @@ void smew_bus_close(struct smew_bus *bus, uint32_t timeout_ms, struct smew_left 
     bus->closing = true;
     counts.unprocessed = drop_claims(bus);
     expect_quiet(bus);
+    smew__inbounds_tell(bus);
     while (!(quiet(bus) && smew__inbound_all_told(bus)) && smew__bus_wait(bus, deadline_ns))
         ;
     smew__bus_unlock(bus);

@@ -24,12 +24,14 @@
 #include "bus/request.h"
 #include "bus/topic.h"
 #include "bus/transmit.h"
+#include "bus/transport/stream.h"
 #include "diagnostics/log.h"
 
 enum {
     RESULTS_MOST = 1024,
     WINDOW_MOST = 65536,
     LAST_TURNS = 1024, /* of reading what somebody left who is gone */
+    LARGE = 4096,      /* bytes of a payload that are told at once */
 };
 
 /* ---- closing ------------------------------------------------------------------------- */
@@ -63,6 +65,7 @@ static void close_inbound(struct smew__inbound *inbound, enum smew_status status
         return;
     inbound->closing = true;
     smew__list_remove(&inbound->due);
+    smew__timer_cancel(bus, &inbound->delay);
     if (inbound->sender && inbound->sender->inbound == inbound)
         inbound->sender->inbound = NULL;
     inbound->sender = NULL;
@@ -102,6 +105,7 @@ static void hear_out(struct smew__inbound *inbound)
     if (bus->stopping)
         status = SMEW_RESET;
     smew__bus_unlock(bus);
+    smew__stream_read_ahead(inbound->channel, false);
     for (unsigned i = 0; i < LAST_TURNS && !status; i++)
         status = smew__channel_drain(inbound->channel, bus->codec, on_item, inbound);
 }
@@ -124,14 +128,58 @@ static enum smew_status push(struct smew__inbound *inbound)
     return status;
 }
 
-/* The next ACK's item, or false when there is nothing to tell.  With the lock held. */
+/* The service thread is to look at it.  With the lock held. */
+static void make_due(struct smew__inbound *inbound)
+{
+    struct smew_bus *bus = inbound->bus;
+
+    if (smew__list_empty(&inbound->due))
+        smew__list_append(&bus->inbounds_due, &inbound->due);
+    smew__service_kick(bus);
+}
+
+static void on_delay(struct smew_bus *bus, struct smew__timer *timer)
+{
+    struct smew__inbound *inbound = SMEW_CONTAINER(timer, struct smew__inbound, delay);
+
+    (void)bus;
+    inbound->late = true;
+    make_due(inbound);
+}
+
+static void make_urgent(struct smew__inbound *inbound, uint64_t position)
+{
+    if (inbound->urgent < position)
+        inbound->urgent = position;
+}
+
+/* May what there is to tell wait?  Sees to it that it does not for long.  With the lock held. */
+static bool can_wait(struct smew__inbound *inbound)
+{
+    struct smew_bus *bus = inbound->bus;
+    const struct smew_bus_options *options = &bus->options;
+
+    if (bus->codec != &smew__codec_frame || !options->ack_delay_ms || bus->closing ||
+        inbound->late || inbound->urgent > inbound->completed_told ||
+        inbound->completed - inbound->completed_told >= options->ack_batch ||
+        inbound->received - inbound->completed_told > inbound->window / 2)
+        return false;
+    return inbound->delay.link.place ||
+           smew__timer_set(bus, &inbound->delay, smew__deadline_ns(options->ack_delay_ms));
+}
+
+/* The next ACK's item, or false when there is nothing to tell yet.  With the lock held. */
 static bool next_ack(struct smew__inbound *inbound, struct smew__ack *ack,
                      struct smew__ack_result *results)
 {
     size_t count = inbound->result_count < RESULTS_MOST ? inbound->result_count : RESULTS_MOST;
 
     if (!count && inbound->received == inbound->received_told &&
-        inbound->completed == inbound->completed_told)
+        inbound->completed == inbound->completed_told) {
+        inbound->late = false;
+        return false;
+    }
+    if (can_wait(inbound))
         return false;
     memcpy(results, inbound->results, count * sizeof(*results));
     inbound->result_count -= count;
@@ -188,16 +236,6 @@ static void acknowledge(struct smew__inbound *inbound)
     smew__watch_update(&inbound->watch, inbound->channel->ops->interest(inbound->channel), false);
 }
 
-/* The service thread is to look at it.  With the lock held. */
-static void make_due(struct smew__inbound *inbound)
-{
-    struct smew_bus *bus = inbound->bus;
-
-    if (smew__list_empty(&inbound->due))
-        smew__list_append(&bus->inbounds_due, &inbound->due);
-    smew__service_kick(bus);
-}
-
 void smew__inbound_complete(struct smew__inbound *inbound, uint64_t position,
                             enum smew_status status)
 {
@@ -206,7 +244,10 @@ void smew__inbound_complete(struct smew__inbound *inbound, uint64_t position,
         inbound->results[inbound->result_count++] = (struct smew__ack_result){position, status};
     while (inbound->done[(inbound->completed + 1) & inbound->mask])
         inbound->done[++inbound->completed & inbound->mask] = 0;
-    make_due(inbound);
+    if (status)
+        make_urgent(inbound, position);
+    if (!can_wait(inbound))
+        make_due(inbound);
 }
 
 /* The service thread closes it; until then nothing of it is admitted.  With the lock held. */
@@ -250,6 +291,7 @@ static enum smew_status greet(struct smew__inbound *inbound, const struct smew__
     if (!sender || !inbound->done || !inbound->results)
         return SMEW_NO_MEMORY;
     inbound->mask = size - 1;
+    inbound->window = hello->window;
     inbound->sender = sender;
     sender->inbound = inbound;
     return smew__sender_resume(sender);
@@ -312,6 +354,8 @@ static enum smew_status on_envelope(struct smew__inbound *inbound,
     /* An honest sender goes on only after an ACK; this bounds `done` and `results` too. */
     if (++inbound->received - inbound->completed_told > inbound->mask)
         return SMEW_CORRUPT;
+    if (envelope->waits || envelope->payload_size >= LARGE)
+        make_urgent(inbound, inbound->received);
     if (envelope->kind == SMEW_KIND_REPLY) { /* complete at once; a second one finds no request */
         smew__request_answer(bus, envelope);
         smew__inbound_complete(inbound, inbound->received, SMEW_OK);
@@ -452,8 +496,10 @@ void smew__inbound_open(struct smew_bus *bus, struct smew_channel *channel)
     inbound->channel = channel;
     inbound->watch.ready = on_ready;
     inbound->watch.closed = on_closed;
+    inbound->delay.run = on_delay;
     smew__list_init(&inbound->due);
     smew__buffer_init(&inbound->out);
+    smew__stream_read_ahead(channel, true);
     smew__reading_lock(bus);
     smew__bus_lock(bus);
     smew__list_append(&bus->inbounds, &inbound->link);
@@ -468,6 +514,16 @@ void smew__inbound_open(struct smew_bus *bus, struct smew_channel *channel)
     if (who.uid >= 0 && who.uid != smew__process_user() &&
         refuse(inbound, SMEW_PERMISSION, "this bus belongs to another user") == SMEW_OK)
         smew__inbound_service(inbound);
+}
+
+void smew__inbounds_tell(struct smew_bus *bus)
+{
+    SMEW_LIST_EACH (link, &bus->inbounds) {
+        struct smew__inbound *inbound = SMEW_CONTAINER(link, struct smew__inbound, link);
+
+        if (!inbound->closing)
+            make_due(inbound);
+    }
 }
 
 bool smew__inbound_all_told(const struct smew_bus *bus)

@@ -11,6 +11,13 @@
  * Completions may come in any order.  `done` marks the positions beyond `completed`; an ACK
  * carries the completed prefix, and one by one what is complete beyond it or did not end OK.
  *
+ * An ACK costs a system call here and wakes the service thread there.  So on sockets, where
+ * ack_delay_ms says so, what nobody waits for is told late: with the next that is urgent, when
+ * ack_batch are complete, when more than half of the sender's window is out, or after the delay.
+ * Urgent is a message whose sender
+ * waits for a level, a large one (the window has a limit in bytes, too), and one that does not end
+ * OK: until it is told to be complete everything is told at once.
+ *
  * The service thread alone touches channel and watch, with `reading` held (lane_turn.h), since a
  * poller may read the lanes; the rest is under the node's lock.
  */
@@ -39,6 +46,10 @@ struct smew__inbound {
     uint32_t mask;
     struct smew__ack_result *results;
     size_t result_count;
+    uint32_t window;          /* of its HELLO */
+    uint64_t urgent;          /* the last position that is */
+    struct smew__timer delay; /* runs while something is told late */
+    bool late;                /* it has run: what there is is told now */
 };
 
 /* Takes over an accepted channel.  On the service thread. */
@@ -57,6 +68,9 @@ void smew__inbound_service(struct smew__inbound *inbound);
 
 /* A bell may be lost with who should have rung it: lanes are looked at now and then.  Locked. */
 void smew__inbounds_look(struct smew_bus *bus);
+
+/* What could be told late is told now.  With the lock held. */
+void smew__inbounds_tell(struct smew_bus *bus);
 
 /* Does everybody know what we completed?  For closing the bus, with the lock held. */
 bool smew__inbound_all_told(const struct smew_bus *bus);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "bus/direct.h"
 #include "bus/handler.h"
 #include "bus/send.h"
@@ -88,6 +89,7 @@ enum smew_status smew_bus_loan(struct smew_bus *bus, const char *target, const c
     loan->bus = bus;
     loan->options = own;
     loan->size = size_bytes;
+    post.deadline_ns = smew__deadline_ns(post.timeout_ms);
     loan->timeout_ns = post.deadline_ns - smew_now_ns();
     status = lend(loan, &post);
     if (status) {

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "base/alloc.h"
+#include "base/block.h"
 
 static size_t text_space(struct smew__text text)
 {
@@ -54,7 +54,8 @@ static struct smew_message *begin(struct smew_message *message)
 struct smew_message *smew__message_create(const struct smew__envelope *envelope)
 {
     size_t table = envelope->header_count * sizeof(struct smew__envelope_header);
-    struct smew_message *message = begin(smew__alloc(sizeof(*message) + table + space(envelope)));
+    struct smew_message *message =
+        begin(smew__block_alloc(sizeof(*message) + table + space(envelope)));
     struct smew__envelope_header *headers;
     char *at;
 
@@ -104,7 +105,7 @@ void smew__message_unref(struct smew_message *message)
 {
     /* Release orders this holder's reads before the free; acquire pairs with the others'. */
     if (message && atomic_fetch_sub_explicit(&message->references, 1, memory_order_acq_rel) == 1)
-        smew__free(message);
+        smew__block_free(message);
 }
 
 #ifdef __SANITIZE_ADDRESS__
@@ -118,11 +119,11 @@ struct smew_message *smew__message_stock_take(struct smew__message_stock *stock,
     struct smew_message *message;
 
     if (bytes > SMEW__MESSAGE_STOCK_BYTES)
-        return begin(smew__alloc(sizeof(*message) + bytes));
+        return begin(smew__block_alloc(sizeof(*message) + bytes));
     if (stock->count)
         message = begin(stock->blocks[--stock->count]);
     else
-        message = begin(smew__alloc(sizeof(*message) + SMEW__MESSAGE_STOCK_BYTES));
+        message = begin(smew__block_alloc(sizeof(*message) + SMEW__MESSAGE_STOCK_BYTES));
     if (message)
         message->stocked = keeps;
     return message;
@@ -141,7 +142,7 @@ void smew__message_stock_unref(struct smew__message_stock *stock, struct smew_me
 void smew__message_stock_fini(struct smew__message_stock *stock)
 {
     while (stock->count)
-        smew__free(stock->blocks[--stock->count]);
+        smew__block_free(stock->blocks[--stock->count]);
 }
 
 struct smew_message_id smew_message_id(const struct smew_message *message)

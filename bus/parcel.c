@@ -8,7 +8,7 @@
 
 #include <smew/transport.h>
 
-#include "base/alloc.h"
+#include "base/block.h"
 #include "bus/letter.h"
 #include "bus/outbox.h"
 #include "bus/peer.h"
@@ -17,15 +17,13 @@
 struct smew__parcel *smew__parcel_create(struct smew_bus *bus, struct smew_message *message,
                                          struct smew__route *route, struct smew__node_ref node)
 {
-    struct smew__parcel *parcel = smew__calloc(1, sizeof(*parcel));
+    struct smew__parcel *parcel = smew__block_alloc(sizeof(*parcel));
 
     (void)bus;
     if (!parcel)
         return NULL;
+    *parcel = (struct smew__parcel){.message = message, .route = route, .node = node};
     smew__list_init(&parcel->link);
-    parcel->message = message;
-    parcel->route = route;
-    parcel->node = node;
     if (route)
         route->users++;
     return parcel;
@@ -37,7 +35,7 @@ void smew__parcel_discard(struct smew_bus *bus, struct smew__parcel *parcel)
     if (parcel->route)
         parcel->route->users--;
     smew__message_unref(parcel->message);
-    smew__free(parcel);
+    smew__block_free(parcel);
 }
 
 static void enter(struct smew_bus *bus, struct smew__parcel *parcel)
@@ -87,7 +85,7 @@ static void release(struct smew__parcel *parcel)
 {
     smew__behind_drop(&parcel->behind);
     smew__message_unref(parcel->message);
-    smew__free(parcel);
+    smew__block_free(parcel);
 }
 
 static void release_all(struct smew__list *popped)

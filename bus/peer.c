@@ -24,6 +24,7 @@
 #include "bus/topic.h"
 #include "bus/transmit.h"
 #include "bus/transport/shm/lanes.h"
+#include "bus/transport/stream.h"
 #include "diagnostics/log.h"
 
 enum { RETRY_FIRST_MS = 2, RETRY_MOST_MS = 500 };
@@ -139,6 +140,7 @@ void smew__peer_free(struct smew__peer *peer)
     smew__route_forget_peer(bus, peer);
     smew__table_remove(&bus->peers, &peer->ref, sizeof(peer->ref));
     smew__window_fini(&peer->window);
+    smew__staged_clear(peer);
     smew__buffer_fini(&peer->frame);
     smew__free(peer);
 }
@@ -239,7 +241,7 @@ static void lose(struct smew__peer *peer, enum smew_status status)
         return;
     }
     smew__window_rewind(&peer->window);
-    smew__buffer_clear(&peer->frame);
+    smew__staged_clear(peer);
     if (status == SMEW_CORRUPT || status == SMEW_VERSION || status == SMEW_TOO_BIG)
         bus->stats.bad_frames++;
     if (was_open && !bus->stopping)
@@ -343,15 +345,6 @@ static void on_ready(struct smew__watch *watch)
 
 /* ---- dialling and transmitting ------------------------------------------------------- */
 
-static enum smew_status say_hello(struct smew__peer *peer)
-{
-    struct smew__item item;
-
-    smew__hello_fill(peer->bus, &item);
-    smew__buffer_clear(&peer->frame);
-    return peer->bus->codec->encode(&item, &peer->frame);
-}
-
 /* On the service thread, without the lock: DIALLING becomes GREETING, or BACKOFF. */
 static void dial(struct smew__peer *peer)
 {
@@ -375,11 +368,12 @@ static void dial(struct smew__peer *peer)
     bus->stats.connections++;
     bus->lane_bytes += smew__channel_shared_bytes(peer->channel);
     smew__bus_unlock(bus);
+    smew__stream_read_ahead(peer->channel, true);
     peer->watch.ready = on_ready;
     peer->watch.closed = on_closed;
     status = smew__watch_start(&peer->watch, bus, peer->channel->ops->interest(peer->channel));
     if (!status)
-        status = say_hello(peer);
+        status = smew__say_hello(peer);
     if (status)
         lose(peer, status);
     else
@@ -424,6 +418,7 @@ void smew__peer_service(struct smew__peer *peer)
         return;
     }
     /* What it told before it went is still there: without it, it would be done again elsewhere. */
+    smew__stream_read_ahead(peer->channel, false);
     (void)smew__channel_drain(peer->channel, bus->codec, on_item, peer);
     lose(peer, status);
 }

@@ -45,6 +45,17 @@ enum smew__peer_state {
     SMEW__PEER_DEAD,
 };
 
+enum { SMEW__STAGED_MOST = 32 };
+
+/* A message that was taken for the channel: what its envelope says is older than the rest. */
+struct smew__staged {
+    struct smew_message *message; /* counted */
+    uint32_t flags;
+    uint32_t waits;
+    uint64_t missed;
+    uint64_t position; /* of its parcel; 0: it is none */
+};
+
 struct smew__peer {
     struct smew_bus *bus;
     struct smew__node_ref ref; /* the key in bus->peers */
@@ -68,8 +79,12 @@ struct smew__peer {
 
     struct smew_channel *channel;
     struct smew__watch watch;
-    uint64_t staged;           /* the position of the parcel in `frame`; 0: it is none */
+    struct smew__staged staged[SMEW__STAGED_MOST]; /* from `staged_at` on, transmit.c */
+    uint32_t staged_at;
+    uint32_t staged_count;
     struct smew__buffer frame; /* encoded, not taken by the channel yet, when frame.size > 0 */
+    struct smew_bytes payload; /* what belongs into the frame, in a message that is staged */
+    size_t payload_at;
 };
 
 /*

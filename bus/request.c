@@ -169,6 +169,7 @@ enum smew_status smew_bus_request(struct smew_bus *bus, const char *target, cons
 
     if (status || !reply)
         return status ? status : SMEW_INVALID;
+    post.deadline_ns = smew__deadline_ns(post.timeout_ms);
     if (smew__handler_current() || (target && smew__send_would_deadlock(bus, target)))
         return SMEW_WOULD_DEADLOCK;
     request = note(bus, NULL, NULL);
@@ -204,6 +205,7 @@ enum smew_status smew_bus_request_async(struct smew_bus *bus, const char *target
 
     if (status || !callback)
         return status ? status : SMEW_INVALID;
+    post.deadline_ns = smew__deadline_ns(post.timeout_ms);
     request = note(bus, callback, user);
     if (!request)
         return SMEW_NO_MEMORY;

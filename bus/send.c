@@ -67,7 +67,7 @@ void smew__send_stamp(const struct smew_bus *bus, struct smew__envelope *envelop
     struct stream *stream = stream_of(bus);
 
     envelope->id = (struct smew_message_id){bus->incarnation, stream->number, ++stream->sequence};
-    envelope->sent_ns = smew__clock_wall_ns();
+    envelope->sent_ns = smew__clock_wall_coarse_ns();
 }
 
 bool smew__address_parse(const char *text, struct smew__node_ref *ref)
@@ -151,7 +151,7 @@ enum smew_status smew__send_envelope(struct smew_bus *bus, const struct smew__po
         .payload = post->payload,
         .payload_size = post->payload_size,
         .correlation = post->correlation,
-        .sent_ns = smew__clock_wall_ns(),
+        .sent_ns = smew__clock_wall_coarse_ns(),
         .deadline_ns = options->expires_ms ? smew__deadline_ns(options->expires_ms) : 0,
         .traceparent = text_of(options->traceparent),
         .headers = headers,
@@ -170,7 +170,17 @@ struct attempt {
     struct smew__peer *peer;
     size_t bytes;
     struct smew__behind *behind; /* what has to be answered before, on a lane */
+    uint32_t timeout_ms;
+    uint64_t deadline_ns; /* 0: nothing has waited yet */
 };
+
+/* Only who waits asks the clock, which takes a good part of what a send does. */
+static uint64_t deadline_of(struct attempt *attempt)
+{
+    if (!attempt->deadline_ns)
+        attempt->deadline_ns = smew__deadline_ns(attempt->timeout_ms);
+    return attempt->deadline_ns;
+}
 
 /* Where it would go: OK, NO_MACHINE, NO_MEMORY. */
 static enum smew_status aim(struct attempt *attempt)
@@ -195,15 +205,14 @@ static bool has_room(const struct attempt *attempt)
            smew__window_room(&attempt->peer->window, attempt->bytes);
 }
 
-/* Waits for the machine and for room.  OK: accept now. */
-static enum smew_status wait_for_room(struct attempt *attempt, uint64_t deadline_ns,
-                                      uint64_t appear_ns)
+/* Waits for the machine, and with `waits` for room.  OK: accept now. */
+static enum smew_status wait_for_room(struct attempt *attempt, bool waits, uint64_t appear_ns)
 {
     struct smew_bus *bus = attempt->bus;
 
     for (;;) {
         enum smew_status status = bus->closing ? SMEW_CLOSED : aim(attempt);
-        uint64_t until_ns = deadline_ns;
+        uint64_t until_ns;
 
         if (!status && has_room(attempt))
             return SMEW_OK;
@@ -211,10 +220,13 @@ static enum smew_status wait_for_room(struct attempt *attempt, uint64_t deadline
             return status;
         if (status) {
             until_ns = smew__deadline_ns(APPEAR_TICK_MS);
-        } else if (smew_now_ns() >= deadline_ns) {
-            return SMEW_FULL;
+            until_ns = until_ns < appear_ns ? until_ns : appear_ns;
+        } else {
+            until_ns = waits ? deadline_of(attempt) : 0;
+            if (smew_now_ns() >= until_ns)
+                return SMEW_FULL;
         }
-        (void)smew__bus_wait(bus, until_ns < appear_ns || !status ? until_ns : appear_ns);
+        (void)smew__bus_wait(bus, until_ns);
     }
 }
 
@@ -229,18 +241,23 @@ static bool waits_for_commit(const struct attempt *attempt, const struct smew_se
 
 /* Accepts, and waits for the level.  With the lock held. */
 static enum smew_status accept_direct(struct attempt *attempt, struct smew__parcel *parcel,
-                                      const struct smew_send_options *options, uint64_t deadline_ns)
+                                      const struct smew_send_options *options)
 {
     struct smew__wait wait = {.level = options->level};
-    uint64_t commit_ns = smew__deadline_ns(COMMIT_MS);
+    uint64_t deadline_ns;
 
     if (options->level != SMEW_LEVEL_ACCEPTED || waits_for_commit(attempt, options))
         parcel->wait = &wait;
     smew__parcel_accept(attempt->bus, parcel, attempt->peer);
     if (!parcel->wait)
         return SMEW_OK;
-    if (options->level == SMEW_LEVEL_ACCEPTED && deadline_ns > commit_ns)
-        deadline_ns = commit_ns;
+    deadline_ns = deadline_of(attempt);
+    if (options->level == SMEW_LEVEL_ACCEPTED) {
+        uint64_t commit_ns = smew__deadline_ns(COMMIT_MS);
+
+        if (deadline_ns > commit_ns)
+            deadline_ns = commit_ns;
+    }
     while (!wait.over && smew__bus_wait(attempt->bus, deadline_ns))
         ;
     if (!wait.over)
@@ -300,9 +317,14 @@ static enum smew_status accept_message(struct smew_bus *bus, const struct smew__
                                        bool *taken)
 {
     struct smew__handler_context *context = smew__handler_current();
-    struct attempt attempt = {.bus = bus, .bytes = post->payload_size, .behind = behind};
+    struct attempt attempt = {.bus = bus,
+                              .bytes = post->payload_size,
+                              .behind = behind,
+                              .timeout_ms = post->timeout_ms,
+                              .deadline_ns = post->deadline_ns};
     struct smew__parcel *parcel = NULL;
     enum smew_status status = SMEW_NO_MEMORY;
+    uint32_t wait_ms = smew__options_timeout(options->wait_ms, 0);
 
     if (!smew__address_parse(post->target, &attempt.node))
         attempt.route = smew__route_get(bus, post->target, strlen(post->target));
@@ -314,8 +336,8 @@ static enum smew_status accept_message(struct smew_bus *bus, const struct smew__
     status = SMEW_OK;
     smew__behind_watch(behind);
     if (!context)
-        status = wait_for_room(&attempt, smew__send_keeps(options) ? 0 : post->deadline_ns,
-                               smew__deadline_ns(smew__options_timeout(options->wait_ms, 0)));
+        status = wait_for_room(&attempt, !smew__send_keeps(options),
+                               wait_ms ? smew__deadline_ns(wait_ms) : 0);
     if (status == SMEW_FULL && smew__send_keeps(options))
         status = keep(&attempt, parcel, options->on_full);
     if (status == SMEW_QUEUED)
@@ -335,7 +357,7 @@ static enum smew_status accept_message(struct smew_bus *bus, const struct smew__
         smew__parcel_discard(bus, parcel);
         return status;
     }
-    return context ? SMEW_OK : accept_direct(&attempt, parcel, options, post->deadline_ns);
+    return context ? SMEW_OK : accept_direct(&attempt, parcel, options);
 }
 
 enum smew_status smew__send_message(struct smew_bus *bus, const struct smew__post *post,
@@ -421,7 +443,7 @@ enum smew_status smew__send_prepare(struct smew_bus *bus, const struct smew_send
         return SMEW_INVALID;
     if (own->on_full == SMEW_ON_FULL_DEFAULT)
         own->on_full = bus->options.on_full;
-    post->deadline_ns = smew__deadline_ns(smew__options_timeout(own->timeout_ms, TIMEOUT_MS));
+    post->timeout_ms = smew__options_timeout(own->timeout_ms, TIMEOUT_MS);
     return SMEW_OK;
 }
 
@@ -445,5 +467,7 @@ enum smew_status smew_bus_send(struct smew_bus *bus, const char *target, const c
     if (own.level != SMEW_LEVEL_ACCEPTED &&
         (smew__handler_current() || (target && smew__send_would_deadlock(bus, target))))
         return SMEW_WOULD_DEADLOCK;
+    if (bus->transport->flags & SMEW_TRANSPORT_LANES)
+        post.deadline_ns = smew__deadline_ns(post.timeout_ms);
     return smew__send(bus, &post, &own);
 }

@@ -15,11 +15,12 @@ struct smew__post {
     const void *payload;
     size_t payload_size;
     uint64_t correlation;
-    uint64_t deadline_ns;              /* for room, and for the level */
+    uint32_t timeout_ms;               /* for room, and for the level */
+    uint64_t deadline_ns;              /* the same; 0: counted from when it has to wait */
     struct smew__timer *request_timer; /* started on acceptance, or NULL */
 };
 
-/* A public call's options, whatever their age, and its deadline.  FORKED, INVALID. */
+/* A public call's options, whatever their age, and its timeout.  FORKED, INVALID. */
 enum smew_status smew__send_prepare(struct smew_bus *bus, const struct smew_send_options *options,
                                     struct smew_send_options *own, struct smew__post *post);
 

@@ -14,6 +14,7 @@
 
 #include <poll.h>
 
+#include "base/block.h"
 #include "base/clock.h"
 #include "base/os/fd.h"
 #include "base/status.h"
@@ -234,6 +235,7 @@ static void on_heartbeat(uv_timer_t *heartbeat)
     size_t cursor = 0;
 
     smew__directory_beat(bus->directory);
+    smew__blocks_trim();
     listen_again(bus);
     smew__lanes_look(bus);
     smew__reading_lock(bus);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Transmission: one item at a time is taken under the lock, encoded and given to the channel
- * without it.  The channel gathers small frames into one write.  A frame that the channel has no
- * room for stays in peer->frame and goes first next time, so no position is ever given twice.
+ * Transmission: some messages at a time are taken under the lock, and one after the other encoded
+ * and given to the channel without it.  The channel gathers small frames into one write, and
+ * writes a large payload from where it lies.  A frame that the channel has no room for stays in
+ * peer->frame, what was taken behind it in peer->staged, and they go first next time, so no
+ * position is ever given twice.
  */
 
 #include "bus/transmit.h"
@@ -14,8 +16,9 @@
 #include "bus/intake.h"
 #include "bus/parcel.h"
 #include "bus/topic.h"
+#include "bus/transport/stream.h"
 
-enum { READS_MOST = 256 }; /* frames read in one turn, so that channels take turns */
+enum { READS_MOST = 256 }; /* frames read in one turn, or with one call; so channels take turns */
 
 /* A published message on its way to one node. */
 struct smew__lossy {
@@ -83,10 +86,10 @@ void smew__lossy_clear(struct smew__peer *peer)
         lossy_free(peer, SMEW_CONTAINER(link, struct smew__lossy, link));
 }
 
-/* ---- taking the next item ------------------------------------------------------------ */
+/* ---- taking the next items ----------------------------------------------------------- */
 
-/* With the lock held: the next parcel's envelope, its message counted for the caller. */
-static struct smew_message *take_parcel(struct smew__peer *peer, struct smew__envelope *envelope)
+/* With the lock held: the next parcel, its message counted for `staged`. */
+static bool take_parcel(struct smew__peer *peer, struct smew__staged *staged)
 {
     uint64_t now_ns = 0;
     struct smew__parcel *parcel;
@@ -100,89 +103,149 @@ static struct smew_message *take_parcel(struct smew__peer *peer, struct smew__en
             smew__parcel_finish(peer->bus, parcel, SMEW_EXPIRED);
             continue;
         }
-        *envelope = parcel->message->envelope;
+        *staged = (struct smew__staged){.message = parcel->message,
+                                        .flags = parcel->message->envelope.flags,
+                                        .waits = parcel->wait ? parcel->wait->level : 0,
+                                        .missed = parcel->message->envelope.missed};
         if (parcel->doubtful) {
-            envelope->flags |= SMEW__ENVELOPE_REDELIVERED;
+            staged->flags |= SMEW__ENVELOPE_REDELIVERED;
             peer->bus->stats.redelivered++;
         }
         if (parcel->alone)
-            envelope->flags |= SMEW__ENVELOPE_ALONE;
+            staged->flags |= SMEW__ENVELOPE_ALONE;
         smew__message_ref(parcel->message);
         smew__window_sent(&peer->window, parcel);
-        return parcel->message;
+        staged->position = parcel->position;
+        return true;
     }
-    return NULL;
+    return false;
 }
 
 /* The queue is empty again, and what did not fit into it was not told yet. */
-static struct smew_message *take_missed(struct smew__peer *peer, struct smew__envelope *envelope)
+static bool take_missed(struct smew__peer *peer, struct smew__staged *staged)
 {
+    struct smew__envelope envelope;
     struct smew_message *message;
 
     if (!peer->lossy_missed)
-        return NULL;
-    *envelope = smew__missed_envelope(peer->bus, peer->lossy_missed);
-    envelope->flags = SMEW__ENVELOPE_LOSSY;
-    message = smew__message_create(envelope);
-    if (message)
-        peer->lossy_missed = 0;
-    return message;
+        return false;
+    envelope = smew__missed_envelope(peer->bus, peer->lossy_missed);
+    message = smew__message_create(&envelope);
+    if (!message)
+        return false;
+    *staged = (struct smew__staged){
+        .message = message, .flags = SMEW__ENVELOPE_LOSSY, .missed = envelope.missed};
+    peer->lossy_missed = 0;
+    return true;
 }
 
-static struct smew_message *take_lossy(struct smew__peer *peer, struct smew__envelope *envelope)
+static bool take_lossy(struct smew__peer *peer, struct smew__staged *staged)
 {
     struct smew__list *link = smew__list_take(&peer->lossy);
     struct smew__lossy *lossy;
     struct smew_message *message;
 
     if (!link)
-        return take_missed(peer, envelope);
+        return take_missed(peer, staged);
     lossy = SMEW_CONTAINER(link, struct smew__lossy, link);
     message = lossy->message;
-    *envelope = message->envelope;
-    envelope->flags |= SMEW__ENVELOPE_LOSSY;
-    envelope->missed = lossy->missed;
+    *staged = (struct smew__staged){.message = message,
+                                    .flags = message->envelope.flags | SMEW__ENVELOPE_LOSSY,
+                                    .missed = lossy->missed};
     smew__message_ref(message);
     lossy_free(peer, lossy);
-    return message;
+    return true;
+}
+
+/* Takes what is next; false when there is nothing. */
+static bool take_some(struct smew__peer *peer)
+{
+    uint32_t count = 0;
+
+    smew__bus_lock(peer->bus);
+    if (peer->state == SMEW__PEER_OPEN) {
+        while (count < SMEW__STAGED_MOST && take_parcel(peer, &peer->staged[count]))
+            count++;
+        while (count < SMEW__STAGED_MOST && take_lossy(peer, &peer->staged[count]))
+            count++;
+    }
+    smew__bus_unlock(peer->bus);
+    peer->staged_at = 0;
+    peer->staged_count = count;
+    return count > 0;
+}
+
+/* ---- onto the channel ---------------------------------------------------------------- */
+
+enum smew_status smew__say_hello(struct smew__peer *peer)
+{
+    struct smew__item item;
+
+    smew__hello_fill(peer->bus, &item);
+    smew__staged_clear(peer);
+    return peer->bus->codec->encode_around(&item, &peer->frame, &peer->payload, &peer->payload_at);
 }
 
 /* Encodes the next item into peer->frame: NOT_FOUND when there is none. */
 static enum smew_status stage(struct smew__peer *peer)
 {
     struct smew__item item = {.type = SMEW__ITEM_ENVELOPE};
-    struct smew_message *message = NULL;
-    enum smew_status status;
+    struct smew__staged *staged;
 
-    smew__bus_lock(peer->bus);
-    if (peer->state == SMEW__PEER_OPEN) {
-        peer->staged = 0;
-        message = take_parcel(peer, &item.envelope);
-        if (message)
-            peer->staged = peer->window.positions;
-        else
-            message = take_lossy(peer, &item.envelope);
-    }
-    smew__bus_unlock(peer->bus);
-    if (!message)
+    if (peer->staged_at == peer->staged_count && !take_some(peer))
         return SMEW_NOT_FOUND;
-    status = peer->bus->codec->encode(&item, &peer->frame);
-    smew__message_unref(message);
-    return status;
+    staged = &peer->staged[peer->staged_at];
+    item.envelope = staged->message->envelope;
+    item.envelope.flags = staged->flags;
+    item.envelope.missed = staged->missed;
+    item.envelope.waits = staged->waits;
+    return peer->bus->codec->encode_around(&item, &peer->frame, &peer->payload, &peer->payload_at);
 }
 
 /* The channel has the frame: where memory is shared, it is with the receiver whatever we do. */
-static void note_committed(struct smew__peer *peer)
+static void note_committed(struct smew__peer *peer, uint64_t position)
 {
     struct smew__parcel *parcel;
 
-    if (!peer->staged || !(peer->bus->transport->flags & SMEW_TRANSPORT_LANES))
+    if (!position || !(peer->bus->transport->flags & SMEW_TRANSPORT_LANES))
         return;
     smew__bus_lock(peer->bus);
-    parcel = smew__window_at(&peer->window, peer->staged);
+    parcel = smew__window_at(&peer->window, position);
     if (parcel)
         smew__parcel_committed(peer->bus, parcel);
     smew__bus_unlock(peer->bus);
+}
+
+/* What lies in peer->frame was of the first that is staged, but for a HELLO. */
+static void unstage(struct smew__peer *peer)
+{
+    smew__buffer_clear(&peer->frame);
+    peer->payload = (struct smew_bytes){NULL, 0};
+    if (peer->staged_at == peer->staged_count)
+        return;
+    note_committed(peer, peer->staged[peer->staged_at].position);
+    smew__message_unref(peer->staged[peer->staged_at++].message);
+}
+
+void smew__staged_clear(struct smew__peer *peer)
+{
+    while (peer->staged_at < peer->staged_count)
+        smew__message_unref(peer->staged[peer->staged_at++].message);
+    peer->payload = (struct smew_bytes){NULL, 0};
+    smew__buffer_clear(&peer->frame);
+}
+
+/* Gives peer->frame, with the payload in its place, to the channel. */
+static enum smew_status give(struct smew__peer *peer)
+{
+    const struct smew__buffer *frame = &peer->frame;
+    struct smew_bytes parts[] = {
+        {frame->data, peer->payload_at},
+        peer->payload,
+        {frame->data + peer->payload_at, frame->size - peer->payload_at},
+    };
+
+    return peer->channel->ops->try_send(peer->channel, parts, sizeof(parts) / sizeof(parts[0]));
 }
 
 enum smew_status smew__transmit(struct smew__peer *peer)
@@ -191,16 +254,13 @@ enum smew_status smew__transmit(struct smew__peer *peer)
     enum smew_status status;
 
     for (;;) {
-        struct smew_bytes part = {peer->frame.data, peer->frame.size};
-
-        if (part.size) {
-            status = channel->ops->try_send(channel, &part, 1);
+        if (peer->frame.size) {
+            status = give(peer);
             if (status == SMEW_AGAIN)
                 break;
             if (status)
                 return status;
-            smew__buffer_clear(&peer->frame);
-            note_committed(peer);
+            unstage(peer);
         }
         status = stage(peer);
         if (status == SMEW_NOT_FOUND)
@@ -237,7 +297,7 @@ enum smew_status smew__channel_drain(struct smew_channel *channel, const struct 
                                                                  const struct smew__item *item),
                                      void *owner)
 {
-    for (int i = 0; i < READS_MOST; i++) {
+    for (int i = 0; i < READS_MOST || smew__stream_in_turn(channel); i++) {
         struct smew__item item = {0};
         struct smew_bytes frame;
         enum smew_status status = channel->ops->try_receive(channel, &frame);

@@ -15,6 +15,12 @@
  */
 enum smew_status smew__transmit(struct smew__peer *peer);
 
+/* The HELLO is what the channel gets first.  TOO_BIG, NO_MEMORY. */
+enum smew_status smew__say_hello(struct smew__peer *peer);
+
+/* Drops what was taken for a channel that is gone. */
+void smew__staged_clear(struct smew__peer *peer);
+
 /* Drops the queue of published messages.  With the lock held. */
 void smew__lossy_clear(struct smew__peer *peer);
 
@@ -23,7 +29,8 @@ void smew__hello_fill(const struct smew_bus *bus, struct smew__item *item);
 
 /*
  * Reads what a channel has and hands over each item: AGAIN when it has no more, OK after a full
- * turn, or the failure, the channel's or on_item's.
+ * turn, or the failure, the channel's or on_item's.  Of a stream that reads ahead AGAIN is the end
+ * of a turn, and its fd is ready if there is more.
  */
 enum smew_status smew__channel_drain(struct smew_channel *channel, const struct smew__codec *codec,
                                      enum smew_status (*on_item)(void *owner,

@@ -2,6 +2,7 @@
 /*
  * Items as protobuf, wire.proto: the codec of streams between processes.
  *
+ * Common envelopes are written and read by wire_envelope.c; everything else goes this way:
  * Encoding: the item is checked, the generated struct is filled with pointers into it, the exact
  * size is computed, and the bytes are packed straight into the caller's buffer.
  * Decoding: protobuf-c unpacks into an arena, which the item then points into and owns.
@@ -10,7 +11,7 @@
  * memory than any honest frame of their size needs are CORRUPT; an item or a code that is unknown
  * is VERSION.  Fields that are unknown are skipped, as wire.proto says.
  */
-#include "serialization/item.h"
+#include "serialization/frame.h"
 
 #include <string.h>
 
@@ -21,6 +22,7 @@
 
 #include "base/alloc.h"
 #include "serialization/arena.h"
+#include "serialization/wire_envelope.h"
 
 /*
  * What unpacking may take: the bytes themselves once, and the structs around them.  The largest
@@ -130,6 +132,7 @@ static enum smew_status encode_envelope(const struct smew__envelope *envelope,
     wire.deadline_ns = envelope->deadline_ns;
     wire.missed = envelope->missed;
     wire.traceparent = bytes_of_text(envelope->traceparent);
+    wire.waits = envelope->waits;
     return pack(&wire.base, SMEW__ITEM_ENVELOPE, out);
 }
 
@@ -172,17 +175,63 @@ static enum smew_status encode_item(const struct smew__item *item, struct smew__
     return SMEW_INVALID;
 }
 
-static enum smew_status encode(const struct smew__item *item, struct smew__buffer *out)
+static bool is_common(const struct smew__item *item)
+{
+    return item->type == SMEW__ITEM_ENVELOPE && item->envelope.header_count == 0;
+}
+
+/* Checked before it is written; what fails leaves `out` as it was. */
+static enum smew_status encode_around(const struct smew__item *item, struct smew__buffer *out,
+                                      struct smew_bytes *payload, size_t *before)
 {
     enum smew_status status = smew__item_check(item);
     bool failed = out->failed;
+    size_t size = out->size;
+    bool common = is_common(item);
 
     if (status != SMEW_OK)
         return status == SMEW_VERSION ? SMEW_INVALID : status;
-    status = encode_item(item, out);
+    *payload = (struct smew_bytes){NULL, 0};
+    if (common)
+        status = smew__wire_envelope_write(&item->envelope, out, before);
+    else
+        status = encode_item(item, out);
     if (status != SMEW_OK)
         out->failed = failed;
+    else if (common)
+        *payload = (struct smew_bytes){item->envelope.payload, item->envelope.payload_size};
+    else
+        *before = out->size - size;
     return status;
+}
+
+static enum smew_status encode(const struct smew__item *item, struct smew__buffer *out)
+{
+    size_t start = out->size;
+    bool failed = out->failed;
+    struct smew_bytes payload;
+    size_t before;
+    uint8_t *at;
+    enum smew_status status = encode_around(item, out, &payload, &before);
+
+    if (status != SMEW_OK || payload.size == 0)
+        return status;
+    if (smew__buffer_reserve(out, payload.size) == NULL) {
+        out->failed = failed;
+        out->size = start;
+        return SMEW_NO_MEMORY;
+    }
+    at = out->data + start + before;
+    memmove(at + payload.size, at, out->size - start - before);
+    memcpy(at, payload.data, payload.size);
+    out->size += payload.size;
+    return SMEW_OK;
+}
+
+enum smew_status smew__frame_encode_generated(const struct smew__item *item,
+                                              struct smew__buffer *out)
+{
+    return encode_item(item, out);
 }
 
 static void *unpack_alloc(void *arena, size_t size)
@@ -197,7 +246,7 @@ static void unpack_free(void *arena, void *piece)
     (void)piece;
 }
 
-/* Terminated, because every piece of an arena is; an empty one was never allocated. */
+/* An empty one was never allocated. */
 static struct smew__text text_of(ProtobufCBinaryData bytes)
 {
     return (struct smew__text){bytes.len == 0 ? "" : (const char *)bytes.data, bytes.len};
@@ -261,7 +310,8 @@ static enum smew_status decode_envelope(const Smew__Wire__Envelope *wire,
                                 .missed = wire->missed,
                                 .traceparent = text_of(wire->traceparent),
                                 .headers = headers,
-                                .header_count = wire->n_headers};
+                                .header_count = wire->n_headers,
+                                .waits = wire->waits};
     return SMEW_OK;
 }
 
@@ -310,26 +360,18 @@ static enum smew_status unpack(const void *data, size_t size, struct smew__wire_
 {
     ProtobufCAllocator allocator = {unpack_alloc, unpack_free, arena};
     Smew__Wire__Frame *wire;
-    enum smew_status status;
 
     wire = smew__wire__frame__unpack(&allocator, size, data);
-    if (wire == NULL)
-        return refusal(arena);
-    status = decode_item(wire, arena, item);
-    if (status != SMEW_OK)
-        return status;
-    status = smew__item_check(item);
-    return status == SMEW_OK || status == SMEW_VERSION ? status : SMEW_CORRUPT;
+    return wire == NULL ? refusal(arena) : decode_item(wire, arena, item);
 }
 
-static enum smew_status decode(const void *data, size_t size, struct smew__item *item)
+enum smew_status smew__frame_decode_generated(const void *data, size_t size,
+                                              struct smew__item *item)
 {
     struct smew__item decoded = {0};
     struct smew__wire_arena arena;
     enum smew_status status;
 
-    if (size == 0 || size > SMEW_FRAME_MAX)
-        return SMEW_CORRUPT;
     smew__wire_arena_init(&arena, size + STRUCTS_MAX);
     status = unpack(data, size, &arena, &decoded);
     decoded.memory = smew__wire_arena_release(&arena);
@@ -340,4 +382,23 @@ static enum smew_status decode(const void *data, size_t size, struct smew__item 
     return status;
 }
 
-const struct smew__codec smew__codec_frame = {"frame", encode, decode};
+static enum smew_status decode(const void *data, size_t size, struct smew__item *item)
+{
+    struct smew__item decoded = {.type = SMEW__ITEM_ENVELOPE};
+    enum smew_status status = SMEW_OK;
+
+    if (size == 0 || size > SMEW_FRAME_MAX)
+        return SMEW_CORRUPT;
+    if (!smew__wire_envelope_read(data, size, &decoded.envelope))
+        status = smew__frame_decode_generated(data, size, &decoded);
+    if (status != SMEW_OK)
+        return status;
+    status = smew__item_check(&decoded);
+    if (status == SMEW_OK)
+        *item = decoded;
+    else
+        smew__item_fini(&decoded);
+    return status == SMEW_OK || status == SMEW_VERSION ? status : SMEW_CORRUPT;
+}
+
+const struct smew__codec smew__codec_frame = {"frame", encode, encode_around, decode};

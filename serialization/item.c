@@ -22,8 +22,27 @@ static bool has_control(const char *data, size_t size)
     return false;
 }
 
+/* Eight bytes at a time: is every one in 0x20 to 0x7E? */
+static bool is_printable(const char *data, size_t size)
+{
+    const uint64_t each = UINT64_C(0x0101010101010101);
+    uint64_t odd = 0;
+    uint64_t word;
+
+    for (; size >= sizeof(word); data += sizeof(word), size -= sizeof(word)) {
+        memcpy(&word, data, sizeof(word));
+        /* High bits: bytes of 0x80 and above; those that 1 lifts there; those that 0x20 drops. */
+        odd |= word | (word + each) | (word - 0x20 * each);
+    }
+    for (; size > 0; data++, size--)
+        odd |= (unsigned char)*data - 0x20u > 0x7Eu - 0x20u ? 0x80 : 0;
+    return (odd & 0x80 * each) == 0;
+}
+
 bool smew__text_is_name(const char *data, size_t size)
 {
+    if (size >= 1 && size <= SMEW_ID_MAX && is_printable(data, size))
+        return true;
     return size >= 1 && size <= SMEW_ID_MAX && !has_control(data, size) &&
            smew__utf8_valid(data, size);
 }

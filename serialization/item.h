@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include <smew/message.h>
+#include <smew/transport.h>
 
 #include "base/buffer.h"
 
@@ -32,7 +33,7 @@ enum {
     SMEW__ACK_RESULTS_MAX = 4096,
 };
 
-/* Text that need not be terminated; decoded text is, and is valid UTF-8. */
+/* Text that need not be terminated.  Decoded text is valid UTF-8, and not NULL. */
 struct smew__text {
     const char *data;
     size_t size;
@@ -67,6 +68,8 @@ struct smew__envelope {
     struct smew__text traceparent; /* size 0: none */
     const struct smew__envelope_header *headers;
     size_t header_count;
+    uint32_t waits; /* enum smew_level that the sender waits for; 0: no ACK is urgent.  A frame
+                       only, a record does not say. */
 };
 
 struct smew__hello {
@@ -119,6 +122,12 @@ struct smew__codec {
     const char *name;
     /* Appends one frame's bytes; on failure `out` is as it was.  TOO_BIG, INVALID, NO_MEMORY. */
     enum smew_status (*encode)(const struct smew__item *item, struct smew__buffer *out);
+    /*
+     * The same, but an envelope's payload may stay where it is: then *payload is not empty, and
+     * belongs behind the first *before bytes of what was appended.
+     */
+    enum smew_status (*encode_around)(const struct smew__item *item, struct smew__buffer *out,
+                                      struct smew_bytes *payload, size_t *before);
     /*
      * Reads one frame's bytes, hostile ones too.  Texts and payload point into `data` or into
      * item->memory and live until smew__item_fini() and as long as `data`.  CORRUPT, VERSION

@@ -138,4 +138,18 @@ static enum smew_status decode(const void *data, size_t size, struct smew__item 
     return smew__record_read(&header, bytes + HEADER_SIZE, NULL, &defines, item);
 }
 
-const struct smew__codec smew__codec_record = {"record", encode, decode};
+/* A record's checksums are over all of it, so nothing stays outside. */
+static enum smew_status encode_around(const struct smew__item *item, struct smew__buffer *out,
+                                      struct smew_bytes *payload, size_t *before)
+{
+    size_t size = out->size;
+    enum smew_status status = encode(item, out);
+
+    if (status != SMEW_OK)
+        return status;
+    *payload = (struct smew_bytes){NULL, 0};
+    *before = out->size - size;
+    return SMEW_OK;
+}
+
+const struct smew__codec smew__codec_record = {"record", encode, encode_around, decode};

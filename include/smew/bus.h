@@ -122,6 +122,16 @@ struct smew_bus_options {
     smew_dead_letter_fn on_dead_letter;
     smew_accepted_fn on_accepted;
     void *user; /* given to all three */
+    /*
+     * Sockets: what this node tells its senders of messages that are complete.  Default 0: at once,
+     * which under load is many of them together.  Otherwise what nobody waits for, as
+     * smew_bus_send() with a level does, is told so much later, or when ack_batch are complete
+     * (default 100), or half of a window is out: fewer system calls, but round trips are slower
+     * where a core that sleeps is slow to wake, and senders' smew_bus_flush() and smew_bus_close()
+     * take so much longer.
+     */
+    uint32_t ack_delay_ms;
+    uint32_t ack_batch;
 };
 #define SMEW_BUS_OPTIONS_INIT SMEW_SIZED(struct smew_bus_options)
 

@@ -69,8 +69,8 @@ SMEW_API const void *smew_message_payload(const struct smew_message *message);
 SMEW_API size_t smew_message_payload_size(const struct smew_message *message);
 SMEW_API enum smew_content smew_message_content(const struct smew_message *message);
 /*
- * Sender's wall clock at send, nanoseconds since 1970.  Over shared memory that of its kernel's
- * last tick, up to 10 ms before.
+ * Sender's wall clock at send, nanoseconds since 1970, as of its kernel's last tick: up to 10 ms
+ * before.
  */
 SMEW_API uint64_t smew_message_sent_ns(const struct smew_message *message);
 /* Sent once before and perhaps handled once before: its receiver died, or a channel was lost. */

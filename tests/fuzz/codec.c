@@ -24,7 +24,7 @@ static void check_item(const struct smew__codec *codec, const struct smew__item 
     struct smew__buffer bytes;
 
     FUZZ_CHECK(smew__item_check(item) == SMEW_OK);
-    FUZZ_CHECK(kit_is_terminated(item));
+    FUZZ_CHECK(kit_is_complete(item));
     smew__buffer_init(&bytes);
     FUZZ_CHECK(codec->encode(item, &bytes) == SMEW_OK);
     check_again(codec, item, &bytes);

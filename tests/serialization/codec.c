@@ -23,7 +23,7 @@ static void check_decoded(const struct smew__codec *codec, const struct smew__bu
 
     assert_non_null(copy);
     assert_int_equal(codec->decode(copy, bytes->size, &decoded), SMEW_OK);
-    if (!kit_equal(&decoded, &expected->item) || !kit_is_terminated(&decoded))
+    if (!kit_equal(&decoded, &expected->item) || !kit_is_complete(&decoded))
         fail_msg("%s came back different from %s", expected->name, codec->name);
     smew__item_fini(&decoded);
     assert_null(decoded.memory);

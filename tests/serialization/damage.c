@@ -129,7 +129,7 @@ static void read_frame(const uint8_t *bytes, size_t size)
 
     if (status == SMEW_OK) {
         assert_int_equal(smew__item_check(&item), SMEW_OK);
-        assert_true(kit_is_terminated(&item));
+        assert_true(kit_is_complete(&item));
     } else {
         assert_true(status == SMEW_CORRUPT || status == SMEW_VERSION);
         assert_null(item.memory);

@@ -249,8 +249,8 @@ static bool same_numbers(const struct smew__envelope *left, const struct smew__e
            left->id.sequence == right->id.sequence && left->kind == right->kind &&
            left->flags == right->flags && left->content == right->content &&
            left->correlation == right->correlation && left->result == right->result &&
-           left->sent_ns == right->sent_ns && left->deadline_ns == right->deadline_ns &&
-           left->missed == right->missed;
+           left->sent_ns == right->sent_ns && left->waits == right->waits &&
+           left->deadline_ns == right->deadline_ns && left->missed == right->missed;
 }
 
 static bool same_envelope(const struct smew__envelope *left, const struct smew__envelope *right)
@@ -291,25 +291,40 @@ bool kit_equal(const struct smew__item *left, const struct smew__item *right)
     return false;
 }
 
+/* Asks the same of every text of an item, and for a payload. */
+static bool each_text(const struct smew__item *item, bool (*holds)(struct smew__text text))
+{
+    const struct smew__envelope *envelope = &item->envelope;
+
+    if (item->type == SMEW__ITEM_HELLO)
+        return holds(item->hello.bus) && holds(item->hello.name);
+    if (item->type == SMEW__ITEM_REFUSE)
+        return holds(item->refuse.text);
+    if (item->type == SMEW__ITEM_ACK)
+        return true;
+    for (size_t i = 0; i < envelope->header_count; i++)
+        if (!holds(envelope->headers[i].name) || !holds(envelope->headers[i].value))
+            return false;
+    return envelope->payload != NULL && holds(envelope->source) && holds(envelope->target) &&
+           holds(envelope->event) && holds(envelope->traceparent);
+}
+
+static bool is_there(struct smew__text text)
+{
+    return text.data != NULL;
+}
+
 static bool is_terminated(struct smew__text text)
 {
     return text.data != NULL && text.data[text.size] == 0;
 }
 
+bool kit_is_complete(const struct smew__item *item)
+{
+    return each_text(item, is_there);
+}
+
 bool kit_is_terminated(const struct smew__item *item)
 {
-    const struct smew__envelope *envelope = &item->envelope;
-
-    if (item->type == SMEW__ITEM_HELLO)
-        return is_terminated(item->hello.bus) && is_terminated(item->hello.name);
-    if (item->type == SMEW__ITEM_REFUSE)
-        return is_terminated(item->refuse.text);
-    if (item->type == SMEW__ITEM_ACK)
-        return true;
-    for (size_t i = 0; i < envelope->header_count; i++)
-        if (!is_terminated(envelope->headers[i].name) || !is_terminated(envelope->headers[i].value))
-            return false;
-    return envelope->payload != NULL && is_terminated(envelope->source) &&
-           is_terminated(envelope->target) && is_terminated(envelope->event) &&
-           is_terminated(envelope->traceparent);
+    return each_text(item, is_terminated);
 }

@@ -33,7 +33,9 @@ void kit_from_hex(const char *hex, struct smew__buffer *out);
 
 bool kit_equal(const struct smew__item *left, const struct smew__item *right);
 
-/* What a decoded item promises beyond its values: texts are terminated, the payload is not NULL. */
+/* What a decoded item promises beyond its values: texts and payload are not NULL. */
+bool kit_is_complete(const struct smew__item *item);
+/* A record of an envelope also has its texts terminated. */
 bool kit_is_terminated(const struct smew__item *item);
 
 #endif
