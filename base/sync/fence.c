@@ -34,9 +34,14 @@ void smew__fence_processes(void)
     smew__processes_fence();
 }
 
-void smew__fence_heavy(void)
+void smew__fence_full(void)
 {
     atomic_thread_fence(memory_order_seq_cst);
+}
+
+void smew__fence_heavy(void)
+{
+    smew__fence_full();
     if (smew__fence_is_one_sided)
         smew__threads_fence();
 }

@@ -27,13 +27,14 @@
 void smew__fence_prepare(void);
 
 extern bool smew__fence_is_one_sided; /* constant once prepared */
+void smew__fence_full(void);          /* sequentially consistent */
 
 static inline void smew__fence_light(void)
 {
     if (smew__fence_is_one_sided)
         atomic_signal_fence(memory_order_seq_cst);
     else
-        atomic_thread_fence(memory_order_seq_cst);
+        smew__fence_full();
 }
 
 void smew__fence_heavy(void);
