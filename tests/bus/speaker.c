@@ -100,7 +100,7 @@ struct other {
     struct script *script;
     atomic_bool its_turn;
     atomic_bool stop;
-    enum smew_status status;
+    _Atomic enum smew_status status;
 };
 
 static void *speak_in_turns(void *argument)
