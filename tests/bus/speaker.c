@@ -160,6 +160,52 @@ static void two_threads_keep_the_order_of_a_source(void **state)
     script_close(&script);
 }
 
+/* Or it polls, in turns with the first. */
+static void *poll_in_turns(void *argument)
+{
+    struct other *other = argument;
+
+    while (!other->stop) {
+        unsigned before;
+
+        if (!other->its_turn)
+            continue;
+        before = other->script->runs;
+        while (other->script->runs == before)
+            (void)!smew_bus_poll(other->script->bus, 10, 1);
+        other->its_turn = false;
+    }
+    return NULL;
+}
+
+static void two_threads_poll_in_turns(void **state)
+{
+    struct kit_poller poller;
+    struct script script;
+    struct other other = {.script = &script};
+    pthread_t thread;
+
+    (void)state;
+    script_open(&script, NULL);
+    kit_poller_start(&poller, script.host);
+    assert_int_equal(pthread_create(&thread, NULL, poll_in_turns, &other), 0);
+    for (unsigned round = 0; round < ROUNDS / 2; round++) {
+        script_run(&script, say_one_or_two);
+        script_ask(&script, say_one_or_two);
+        other.its_turn = true;
+        while (other.its_turn)
+            ;
+        assert_int_equal(script.status, SMEW_OK);
+        if (round % 16 == 0)
+            assert_int_equal(smew_bus_flush(script.bus, KIT_WAIT_MS), SMEW_OK);
+    }
+    other.stop = true;
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    kit_wait_until(&script_log, script.next);
+    kit_poller_stop(&poller);
+    script_close(&script);
+}
+
 /* The thread of the handlers sends outside of them, too: all of it is one lane. */
 static void inside_and_outside_keep_their_order(void **state)
 {
@@ -300,6 +346,7 @@ int main(void)
         SUPPORT_TEST(a_named_source_takes_lanes),
         SUPPORT_TEST(nothing_is_seen_before_the_handler_returns),
         SUPPORT_TEST(two_threads_keep_the_order_of_a_source),
+        SUPPORT_TEST(two_threads_poll_in_turns),
         SUPPORT_TEST(inside_and_outside_keep_their_order),
         SUPPORT_TEST(the_rest_goes_through_the_outbox),
         SUPPORT_TEST(a_handler_does_not_wait_for_a_larger_lane),

@@ -207,6 +207,38 @@ static void test_sealed_wrap(void **state)
     lane_close(&lane);
 }
 
+/* The ring is full of the commit words of numbers to come, but for the one at the head. */
+static void litter(struct lane *lane)
+{
+    uint64_t head = lane->writer.head_position;
+
+    for (uint64_t at = LINE; at < RING; at += SMEW__RECORD_WORD) {
+        uint64_t word =
+            smew__record_commit(lane->writer.head_number + 1 + at / LINE % 4, lane->memory.salt);
+
+        memcpy(smew__ring_at(&lane->memory, head + at), &word, sizeof word);
+    }
+}
+
+static void test_what_lies_where_sealed_ones_go(void **state)
+{
+    struct lane lane;
+
+    (void)state;
+    lane_open(&lane, RING, WINDOW);
+    for (uint32_t i = 0; i < 200; i++) {
+        litter(&lane);
+        seal_many(&lane, 3, i % 70);
+        expect_hidden(&lane, lane.reader.next_number);
+        smew__lane_writer_publish(&lane.writer);
+        assert_int_equal(atomic_load(smew__ring_word(&lane.memory, lane.writer.head_position)), 0);
+        assert_int_equal(lane_drain(&lane), 3);
+        lane_collect(&lane);
+    }
+    assert_int_equal(lane.reader.losses.lost, 0);
+    lane_close(&lane);
+}
+
 /* Full to the last line, all of it published at once, at every place of the ring. */
 static void test_sealed_exactly_full(void **state)
 {
@@ -269,6 +301,7 @@ int main(void)
         SUPPORT_TEST(test_abort_behind_sealed),
         SUPPORT_TEST(test_publish_beside_reserved),
         SUPPORT_TEST(test_sealed_wrap),
+        SUPPORT_TEST(test_what_lies_where_sealed_ones_go),
         SUPPORT_TEST(test_sealed_exactly_full),
         SUPPORT_TEST(test_sealed_and_closed),
     };
