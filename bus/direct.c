@@ -101,8 +101,13 @@ void smew__direct_commit(struct smew__producer *producer, struct smew__lane_out 
     add(&producer->sent, writer->sealed_number - writer->head_number);
     smew__lane_writer_publish(writer);
     atomic_store_explicit(&lane->committed, writer->head_number, memory_order_release);
-    if (lane->state != SMEW__LANE_GRANTED)
-        return; /* it was lost: what is in it is sent again */
+    if (lane->state != SMEW__LANE_GRANTED) { /* it was lost: what is in it is sent again */
+        smew__bus_lock(producer->bus);
+        producer->bus->lost_grew = true;
+        smew__service_kick(producer->bus);
+        smew__bus_unlock(producer->bus);
+        return;
+    }
     if (smew__lane_writer_must_ring(writer))
         smew__channel_ring(lane->channel);
     if (!smew__lane_writer_is_read(writer))
@@ -200,14 +205,16 @@ static void replace(struct attempt *attempt, struct smew__lane_out *lane, uint32
 {
     struct smew__lane_out *larger = lane->larger;
 
-    if (smew__lane_writer_holds_sealed(&lane->writer))
-        return; /* a handler is at work: it may not end yet */
     if (!larger && lane->peer) {
         lane->larger =
             smew__lane_out_create(attempt->producer, lane->peer, ring_bytes, pool_bytes, lane);
     } else if (larger && larger->state == SMEW__LANE_DENIED) {
         larger->ring_bytes = ring_bytes;
         larger->pool_bytes = pool_bytes;
+    } else if (larger && larger->state == SMEW__LANE_GRANTED &&
+               smew__lane_writer_holds_sealed(&lane->writer)) {
+        attempt->bus->stats.lanes_grown += !lane->outgrown && larger->ring_bytes > lane->ring_bytes;
+        lane->outgrown = true;
     } else if (larger && larger->state == SMEW__LANE_GRANTED) {
         smew__lane_out_end(lane);
         attempt->bus->stats.lanes_grown += larger->ring_bytes > lane->ring_bytes;
@@ -226,7 +233,7 @@ static enum outcome want_pool(struct attempt *attempt, struct smew__trail *trail
         replace(attempt, lane, lane->ring_bytes, pool_bytes(bus));
     possible = possible && lane->larger && lane->larger->state != SMEW__LANE_DENIED;
     smew__bus_unlock(bus);
-    if (possible)
+    if (possible && !smew__lane_writer_holds_sealed(&lane->writer))
         return LOOK;
     trail->detour = true;
     set_behind(trail, attempt->behind);
@@ -315,7 +322,7 @@ static enum outcome check_detour(struct attempt *attempt, struct smew__trail *tr
 
     if (!trail->detour)
         return DONE;
-    if (route->accepted == 0 && route->outbox == 0) {
+    if (route->accepted == 0 && route->outbox == 0 && route->coming == 0) {
         trail->detour = false;
         trail->alone = smew__behind_clear(&last);
         return DONE;
@@ -455,15 +462,18 @@ static enum outcome on_full(struct attempt *attempt, struct smew__trail *trail)
 {
     struct smew__lane_out *lane = trail->lane;
 
+    bool grows =
+        attempt->options->on_full == SMEW_ON_FULL_GROW && lane->ring_bytes < SMEW__LANE_BYTES_MAX;
+
+    if (grows) {
+        smew__bus_lock(attempt->bus);
+        replace(attempt, lane, lane->ring_bytes * 2, lane->pool_bytes);
+        smew__bus_unlock(attempt->bus);
+    }
     if (keeps(attempt)) {
         trail->detour = true;
         set_behind(trail, attempt->behind);
         return PASS;
-    }
-    if (attempt->options->on_full == SMEW_ON_FULL_GROW && lane->ring_bytes < SMEW__LANE_BYTES_MAX) {
-        smew__bus_lock(attempt->bus);
-        replace(attempt, lane, lane->ring_bytes * 2, lane->pool_bytes);
-        smew__bus_unlock(attempt->bus);
     }
     return lane->ended ? AGAIN : wait_for_room(attempt, lane);
 }

@@ -47,9 +47,11 @@ bool smew__handler_keep(struct smew__handler_context *handler)
 
 void smew__handler_leave(struct smew_bus *bus)
 {
-    if (context.speaker)
+    bool ours = smew__bus_ours(bus); /* a child of fork() in a handler commits nothing */
+
+    if (ours && context.speaker)
         smew__speaker_commit(context.speaker);
-    if (!smew__list_empty(&context.sends)) {
+    if (ours && !smew__list_empty(&context.sends)) {
         smew__bus_lock(bus);
         smew__outbox_commit(bus, &context.sends);
         smew__bus_unlock(bus);

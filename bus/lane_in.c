@@ -459,14 +459,16 @@ static bool serve(struct smew__lane_in *lane, struct smew__lane_pass *pass)
     if (may && pass->polls && smew__lane_run_begin(lane)) {
         smew__bus_unlock(bus);
         may = run(lane, pass, &gone);
+        if (gone)
+            return false;
         smew__bus_lock(bus);
     }
     bus->gathering = pass->polls;
-    if (may && !gone)
+    if (may)
         pass->more |= take_some(lane, pass);
     bus->gathering = false;
     smew__bus_unlock(bus);
-    return !gone;
+    return true;
 }
 
 /* The next lane of a channel, NULL at the end.  With `reading` held. */

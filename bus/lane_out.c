@@ -144,7 +144,7 @@ void smew__lane_out_bury(struct smew__lane_out *lane)
     bool granted = lane->memory.header != NULL;
     bool done = !lane->after || lane->after->state != SMEW__LANE_LOST; /* it comes first */
 
-    if (!done || (granted && smew__lane_writer_holds_sealed(&lane->writer)))
+    if (!done)
         return;
     if (granted) {
         smew__lane_writer_wake(&lane->writer);
@@ -155,7 +155,8 @@ void smew__lane_out_bury(struct smew__lane_out *lane)
         done = smew__lane_revive_rest(lane);
     if (done && granted)
         settle_all(lane);
-    if (done && !lane->sleeping && !lane->lent) {
+    if (done && !lane->sleeping && !lane->lent &&
+        !(granted && smew__lane_writer_holds_sealed(&lane->writer))) {
         if (granted)
             release_memory(lane);
         forget(lane);
@@ -366,10 +367,10 @@ static void serve_granted(struct smew__lane_out *lane)
     smew__bus_unlock(bus);
 }
 
-/* Does it hold what was not answered? */
+/* Does it hold what was committed and not answered? */
 static bool holds_some(const struct smew__lane_out *lane)
 {
-    return lane->memory.header && !smew__lane_writer_idle(&lane->writer);
+    return lane->memory.header && lane->writer.head_number != lane->writer.tail_number;
 }
 
 /*

@@ -67,6 +67,7 @@ struct smew__lane_out {
     bool any_answered;    /* among those in flight: `ahead` may not be 0 */
     bool sleeping;        /* its thread, without the lock, on the futex */
     bool lent;            /* the program writes a record in place: keeps its memory */
+    bool outgrown;        /* it ends when the handler that sends on it has returned */
     bool ended;           /* nothing is written any more; it goes when all is answered */
     bool failed;          /* the receiver gave it up, or lied: the service thread loses it */
     uint64_t denied_ns;   /* since when it is DENIED */
@@ -133,8 +134,8 @@ void smew__lane_out_free(struct smew__lane_out *lane);
 void smew__lane_out_abandon(struct smew__lane_out *lane);
 /*
  * Every record without an answer becomes a parcel, and the lane goes; unless there is no memory, or
- * the thread still sleeps on it or writes in place: then it is tried again.  With the producer's
- * lock held.
+ * the thread still sleeps on it, writes in place, or is in a handler that sent something on it:
+ * then it is tried again.  With the producer's lock held.
  */
 void smew__lane_out_bury(struct smew__lane_out *lane);
 

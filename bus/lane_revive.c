@@ -116,8 +116,8 @@ static bool find_at_work(struct smew__lane_out *lane, const struct smew__trail *
 }
 
 /*
- * A younger record was refused while older ones of its pair are at work, in its lane or in one
- * whose place that took: its parcel waits for the last of those.
+ * A younger record was refused, or is lost, while older ones of its pair are at work, in its lane
+ * or in one whose place that took: its parcel waits for the last of those.
  */
 static void keep_behind(struct smew__lane_out *lane, uint64_t number, struct smew__parcel *parcel)
 {
@@ -170,8 +170,7 @@ static bool revive(struct smew__lane_out *lane, uint64_t number, enum smew_statu
     lane->any_answered = true;
     parcel->doubtful = doubtful;
     smew__parcel_revive(bus, parcel);
-    if (!doubtful)
-        keep_behind(lane, number, parcel);
+    keep_behind(lane, number, parcel);
     if (doubtful)
         smew__limbo_put(bus, parcel);
     else

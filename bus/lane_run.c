@@ -253,7 +253,8 @@ static void work(struct smew_bus *bus, const struct smew__lane_taker *taker)
     smew__handler_enter_run(bus, message);
     handler(bus, message, user);
     smew__handler_leave(bus);
-    smew__biased_enter(&bus->turns.reading);
+    if (smew__bus_ours(bus))
+        smew__biased_enter(&bus->turns.reading);
 }
 
 /* What the message at work became is complete, as far as its handler goes. */
@@ -291,6 +292,8 @@ static enum outcome run_record(struct smew__lane_in *lane)
     run->message->envelope.event = use_name(&run->event, event);
     smew__lane_reader_pass(&lane->reader, &record);
     work(bus, taker);
+    if (!smew__bus_ours(bus))
+        return OVER; /* the handler forked, and this is the child */
     if (!run->lane)
         return settle_current(bus);
     run->working = false;

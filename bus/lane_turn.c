@@ -157,12 +157,14 @@ uint32_t smew__lanes_poll(struct smew_bus *bus, size_t most, size_t *ran)
     /* Ends and damage: in lanes that are SHARED the service thread sees them. */
     pass.hasty = !turns->taken || turns->looks % THOROUGH != 0;
     read_all(bus, &pass);
+    *ran = pass.ran;
+    if (!smew__bus_ours(bus))
+        return pass.count;
     if (!turns->taken && (pass.more || is_busy(turns, pass.count)))
         take(bus);
     if (!turns->taken && pass.more)
         leave_to_service(bus);
     smew__biased_leave(&turns->reading);
-    *ran = pass.ran;
     return pass.count;
 }
 

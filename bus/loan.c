@@ -17,6 +17,7 @@
 #include "bus/direct.h"
 #include "bus/handler.h"
 #include "bus/send.h"
+#include "bus/speaker.h"
 
 struct smew_loan {
     struct smew_bus *bus;
@@ -151,6 +152,7 @@ enum smew_status smew_loan_send(struct smew_loan *loan, size_t size_bytes)
     struct smew_bus *bus = loan ? loan->bus : NULL;
     struct smew__behind behind = {0};
     enum smew_status status = SMEW_OK;
+    struct smew__route *route = NULL;
     struct smew__post post;
     bool sent = false;
 
@@ -163,13 +165,14 @@ enum smew_status smew_loan_send(struct smew_loan *loan, size_t size_bytes)
     } else {
         ((char *)loan->payload)[size_bytes] = '\0';
         loan->message->envelope.payload_size = size_bytes;
-        smew__send_leave(bus, smew_message_target(loan->message), &loan->options, &behind);
+        route = smew__send_leave(bus, smew_message_target(loan->message), &loan->options, &behind);
     }
     if (!status && !sent) {
         restate(loan, &post);
         smew__message_ref(loan->message);
         status = smew__send_message(bus, &post, &loan->options, loan->message, &behind);
     }
+    smew__speaker_arrived(bus, route);
     smew__behind_drop(&behind);
     smew__message_unref(loan->message);
     smew__free(loan);

@@ -141,6 +141,7 @@ struct smew_bus {
     atomic_uint streams;         /* given out */
     struct smew__list producers; /* threads that send straight into lanes: lane_out.h */
     struct smew__producer *_Atomic speaker; /* speaker.h; changes with the lock held */
+    bool lost_grew;                         /* something was committed to one of these */
     struct smew__list lanes_lost;           /* whose records are not all parcels yet */
     uint64_t revived;                       /* records that became parcels, or were lost */
     uint64_t lanes_sent;                    /* by producers that are gone */

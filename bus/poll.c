@@ -120,8 +120,11 @@ static struct smew__due *take(struct smew_bus *bus)
     return found;
 }
 
-/* With the lock held, which is given back while it runs. */
-static void run_one(struct smew_bus *bus, struct smew__due *due)
+/*
+ * With the lock held, which is given back while it runs.  False: it forked, and this is the child,
+ * in which nobody may know who held which lock.
+ */
+static bool run_one(struct smew_bus *bus, struct smew__due *due)
 {
     struct smew_message *message = delivery_of(due);
 
@@ -129,9 +132,12 @@ static void run_one(struct smew_bus *bus, struct smew__due *due)
         message->delivery.queued = false;
     smew__bus_unlock(bus);
     due->run(bus, due);
+    if (!smew__bus_ours(bus))
+        return false;
     smew__bus_lock(bus);
     if (message) /* not before: whoever holds it may be done long since */
         smew__intake_settle(message);
+    return true;
 }
 
 static size_t run_due(struct smew_bus *bus, size_t most)
@@ -143,8 +149,10 @@ static size_t run_due(struct smew_bus *bus, size_t most)
         return 0;
     smew__bus_lock(bus);
     bus->running = true;
-    for (; (most == 0 || count < most) && (due = take(bus)) != NULL; count++)
-        run_one(bus, due);
+    for (; (most == 0 || count < most) && (due = take(bus)) != NULL; count++) {
+        if (!run_one(bus, due))
+            return count + 1;
+    }
     bus->running = false;
     smew__bus_unlock(bus);
     return count;
@@ -218,6 +226,8 @@ enum smew_status smew_bus_poll(struct smew_bus *bus, uint32_t timeout_ms, size_t
             break;
         status = await(bus, deadline_ns, most, &count);
     }
+    if (!smew__bus_ours(bus))
+        return SMEW_FORKED;
     leave(bus);
     atomic_store(&bus->polling, false);
     return count ? SMEW_OK : SMEW_TIMEOUT;

@@ -26,6 +26,7 @@ struct smew__route {
     struct smew__peer *peer; /* NULL: look it up */
     uint64_t epoch;
     uint32_t users;    /* parcels and callers that point here: it may not be dropped */
+    uint32_t coming;   /* sends that are on their way to be accepted, not into a lane (speaker.h) */
     uint32_t accepted; /* parcels accepted and not completed, wherever they are */
     uint32_t at_peer;  /* those of them that lie in peer's window */
     uint64_t placed;   /* the youngest that was put into a window */

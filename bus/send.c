@@ -389,21 +389,21 @@ bool smew__send_is_direct(struct smew_bus *bus, const struct smew__post *post,
            smew__speaker_may(bus, smew__handler_current(), options->source);
 }
 
-void smew__send_leave(struct smew_bus *bus, const char *target,
-                      const struct smew_send_options *options, struct smew__behind *behind)
+struct smew__route *smew__send_leave(struct smew_bus *bus, const char *target,
+                                     const struct smew_send_options *options,
+                                     struct smew__behind *behind)
 {
     const struct smew__handler_context *context = smew__handler_current();
     struct smew__producer *producer;
 
     if (!(bus->transport->flags & SMEW_TRANSPORT_LANES))
-        return;
-    if (context || options->source) {
-        smew__speaker_leave(bus, context, target, behind);
-    } else {
-        producer = smew__producer_find(bus);
-        if (producer)
-            smew__direct_leave(producer, target, behind);
-    }
+        return NULL;
+    if ((context && !context->sunk) || (!context && options->source))
+        return smew__speaker_leave(bus, target, behind);
+    producer = smew__producer_find(bus);
+    if (producer)
+        smew__direct_leave(producer, target, behind);
+    return NULL;
 }
 
 enum smew_status smew__send(struct smew_bus *bus, const struct smew__post *post,
@@ -411,6 +411,7 @@ enum smew_status smew__send(struct smew_bus *bus, const struct smew__post *post,
 {
     struct smew__envelope_header headers[SMEW_HEADERS_MAX];
     struct smew__behind behind = {0};
+    struct smew__route *route = NULL;
     struct smew__envelope envelope;
     struct smew_message *message;
     enum smew_status status = smew__send_envelope(bus, post, options, headers, &envelope);
@@ -421,12 +422,13 @@ enum smew_status smew__send(struct smew_bus *bus, const struct smew__post *post,
     if (smew__send_is_direct(bus, post, options))
         status = smew__direct_send(bus, post, options, &envelope, &passed, &behind);
     else
-        smew__send_leave(bus, post->target, options, &behind);
+        route = smew__send_leave(bus, post->target, options, &behind);
     if (passed) {
         message = smew__message_create(&envelope);
         status =
             message ? smew__send_message(bus, post, options, message, &behind) : SMEW_NO_MEMORY;
     }
+    smew__speaker_arrived(bus, route);
     smew__behind_drop(&behind);
     return status;
 }

@@ -7,6 +7,8 @@
 #include "bus/behind.h"
 #include "bus/node.h"
 
+struct smew__route;
+
 /* What is to be sent. */
 struct smew__post {
     enum smew_kind kind;
@@ -39,9 +41,10 @@ enum smew_status smew__send_envelope(struct smew_bus *bus, const struct smew__po
 /* May the calling thread send it straight into a lane? */
 bool smew__send_is_direct(struct smew_bus *bus, const struct smew__post *post,
                           const struct smew_send_options *options);
-/* It does not: what is in lanes comes first. */
-void smew__send_leave(struct smew_bus *bus, const char *target,
-                      const struct smew_send_options *options, struct smew__behind *behind);
+/* It does not: what is in lanes comes first; smew__speaker_arrived() follows. */
+struct smew__route *smew__send_leave(struct smew_bus *bus, const char *target,
+                                     const struct smew_send_options *options,
+                                     struct smew__behind *behind);
 /* The common way for a message, whose reference it takes: not before *behind is clear. */
 enum smew_status smew__send_message(struct smew_bus *bus, const struct smew__post *post,
                                     const struct smew_send_options *options,

@@ -178,12 +178,16 @@ static void on_kick(uv_async_t *kick)
 {
     struct smew_bus *bus = kick->data;
     struct smew__list *link;
-    bool stopping;
+    bool stopping, lost_grew;
 
     smew__bus_lock(bus);
     bus->kicked = false;
     stopping = bus->stopping;
+    lost_grew = bus->lost_grew;
+    bus->lost_grew = false;
     smew__bus_unlock(bus);
+    if (lost_grew)
+        smew__lanes_look(bus);
     while ((link = take_due(bus, &bus->peers_due)) != NULL)
         smew__peer_service(SMEW_CONTAINER(link, struct smew__peer, due));
     while ((link = take_due(bus, &bus->inbounds_due)) != NULL)

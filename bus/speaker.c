@@ -6,8 +6,11 @@
 
 #include "bus/speaker.h"
 
+#include <string.h>
+
 #include "bus/direct.h"
 #include "bus/poll.h"
+#include "bus/route.h"
 #include "bus/trail.h"
 
 /* What the thread sent so far as itself, and what machines said the common way, are not told apart
@@ -56,17 +59,36 @@ bool smew__speaker_may(struct smew_bus *bus, const struct smew__handler_context 
     return smew__poll_is_mine(bus) && become(bus);
 }
 
-/* Stays while it is visited, though its thread may end. */
-static struct smew__producer *visit(struct smew_bus *bus)
+/*
+ * From now on until smew__speaker_arrived() the target's route is not clear.  The speaker stays
+ * while it is visited, though its thread may end.
+ */
+static struct smew__producer *announce(struct smew_bus *bus, const char *target,
+                                       struct smew__route **route)
 {
     struct smew__producer *speaker;
 
     smew__bus_lock(bus);
+    *route = target[0] == '@' ? NULL : smew__route_get(bus, target, strlen(target));
+    if (*route) {
+        (*route)->users++;
+        (*route)->coming++;
+    }
     speaker = atomic_load_explicit(&bus->speaker, memory_order_relaxed);
     if (speaker)
         speaker->visitors++;
     smew__bus_unlock(bus);
     return speaker;
+}
+
+void smew__speaker_arrived(struct smew_bus *bus, struct smew__route *route)
+{
+    if (!route)
+        return;
+    smew__bus_lock(bus);
+    route->users--;
+    route->coming--;
+    smew__bus_unlock(bus);
 }
 
 static void go(struct smew__producer *speaker)
@@ -76,20 +98,20 @@ static void go(struct smew__producer *speaker)
     smew__bus_unlock(speaker->bus);
 }
 
-void smew__speaker_leave(struct smew_bus *bus, const struct smew__handler_context *context,
-                         const char *target, struct smew__behind *behind)
+struct smew__route *smew__speaker_leave(struct smew_bus *bus, const char *target,
+                                        struct smew__behind *behind)
 {
     struct smew__producer *own = smew__producer_find(bus);
-    struct smew__producer *speaker = NULL;
+    struct smew__route *route;
+    struct smew__producer *speaker = announce(bus, target, &route);
 
-    if (!context || !context->sunk)
-        speaker = visit(bus);
     if (speaker && speaker != own)
         smew__direct_leave(speaker, target, behind);
     if (own)
         smew__direct_leave(own, target, behind);
     if (speaker)
         go(speaker);
+    return route;
 }
 
 void smew__speaker_sealed(struct smew__producer *producer, struct smew__lane_out *lane)
@@ -104,7 +126,12 @@ void smew__speaker_commit(struct smew__producer *producer)
     struct smew__list *link;
 
     smew__producer_lock(producer);
-    while ((link = smew__list_take(&producer->sealed)) != NULL)
-        smew__direct_commit(producer, SMEW_CONTAINER(link, struct smew__lane_out, sealed));
+    while ((link = smew__list_take(&producer->sealed)) != NULL) {
+        struct smew__lane_out *lane = SMEW_CONTAINER(link, struct smew__lane_out, sealed);
+
+        smew__direct_commit(producer, lane);
+        if (lane->outgrown && !lane->ended)
+            smew__lane_out_end(lane);
+    }
     smew__producer_unlock(producer);
 }

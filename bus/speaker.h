@@ -25,12 +25,20 @@
 #include "bus/handler.h"
 #include "bus/lane_out.h"
 
+struct smew__route;
+
 /* May the calling thread send this straight into its lanes?  Without a lock. */
 bool smew__speaker_may(struct smew_bus *bus, const struct smew__handler_context *context,
                        bool sourced);
-/* One that may not goes the common way, behind what the speaker and this thread have in lanes. */
-void smew__speaker_leave(struct smew_bus *bus, const struct smew__handler_context *context,
-                         const char *target, struct smew__behind *behind);
+/*
+ * One that may not goes the common way: not before *behind is clear, which is what the speaker has
+ * in its lane for the target or, if that is nothing, what this thread has.  Until it has arrived
+ * there (accepted, or not) the speaker does not overtake it.  NULL: out of memory, or nothing to
+ * wait for.  Without a lock.
+ */
+struct smew__route *smew__speaker_leave(struct smew_bus *bus, const char *target,
+                                        struct smew__behind *behind);
+void smew__speaker_arrived(struct smew_bus *bus, struct smew__route *route);
 
 /* A record was sealed inside a handler.  With the producer's lock held. */
 void smew__speaker_sealed(struct smew__producer *producer, struct smew__lane_out *lane);

@@ -230,7 +230,7 @@ bool smew__lane_writer_settled(const struct smew__lane_writer *writer, uint64_t 
 
 bool smew__lane_writer_idle(const struct smew__lane_writer *writer)
 {
-    return writer->head_number == writer->tail_number;
+    return writer->sealed_number == writer->tail_number;
 }
 
 enum smew_status smew__lane_writer_read(const struct smew__lane_writer *writer, uint64_t number,

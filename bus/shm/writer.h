@@ -154,7 +154,8 @@ bool smew__lane_writer_has_answers(const struct smew__lane_writer *writer);
 bool smew__lane_writer_done(const struct smew__lane_writer *writer, uint64_t number);
 /* Is this record complete, whatever its answer, and collected? */
 bool smew__lane_writer_settled(const struct smew__lane_writer *writer, uint64_t number);
-bool smew__lane_writer_idle(const struct smew__lane_writer *writer); /* nothing in flight */
+/* Nothing in flight, and nothing sealed. */
+bool smew__lane_writer_idle(const struct smew__lane_writer *writer);
 
 /*
  * Sleeps until the consumer has completed more, or the deadline; the caller then collects.  OK also

@@ -90,6 +90,42 @@ static bool publish_after_abort(struct walk *walk)
     return put(walk, 0);
 }
 
+/* Written for nobody to see yet. */
+static bool seal(struct walk *walk, unsigned operation)
+{
+    struct smew__lane_writer *writer = &walk->stages[0].writer;
+    uint8_t *record;
+
+    if (smew__lane_writer_reserve(writer, made[operation].body_size, &record) != SMEW_OK)
+        return false;
+    memcpy(record + HEADER, made[operation].body, made[operation].body_size);
+    (void)smew__lane_writer_seal(writer, &made[operation].header);
+    return true;
+}
+
+/* Three are sealed, room is taken and given back between them, and they are published at once. */
+static bool publish_sealed(struct walk *walk)
+{
+    struct smew__lane_writer *writer = &walk->stages[0].writer;
+    uint8_t *record;
+
+    for (unsigned i = 0; i < 3; i++) {
+        if (smew__lane_writer_reserve(writer, made[i].body_size + 64, &record) == SMEW_OK) {
+            memset(record + HEADER, 0xa5, made[i].body_size + 64);
+            smew__lane_writer_abort(writer);
+        }
+        if (!seal(walk, i))
+            return false;
+    }
+    for (unsigned i = 0; i < 3; i++)
+        walk_begin(i);
+    smew__lane_writer_publish(writer);
+    for (unsigned i = 0; i < 3; i++)
+        walk_end(i);
+    (void)smew__lane_writer_must_ring(writer);
+    return true;
+}
+
 static bool publish_three_and_end(struct walk *walk)
 {
     for (unsigned i = 0; i < 3; i++)
@@ -147,6 +183,7 @@ static void walk_over_all(const struct stage_scene *scene, enum walk_kind kind, 
         {"copied", publish_copied},
         {"in place", publish_in_place},
         {"after an abort", publish_after_abort},
+        {"three sealed", publish_sealed},
         {"three and the end", publish_three_and_end},
     };
 
@@ -336,6 +373,27 @@ static bool publish_too_late(struct walk *walk)
     return put(walk, 1);
 }
 
+/* Accepted when it is sealed. */
+static bool publish_never(struct walk *walk)
+{
+    walk_begin(0);
+    if (!seal(walk, 0))
+        return false;
+    walk_end(0);
+    return true;
+}
+
+/* Published before its handler returned. */
+static bool publish_before_its_time(struct walk *walk)
+{
+    if (!seal(walk, 0))
+        return false;
+    smew__lane_writer_publish(&walk->stages[0].writer);
+    walk_begin(0);
+    walk_end(0);
+    return true;
+}
+
 /* Two records where one was said to be sent. */
 static bool publish_twice(struct walk *walk)
 {
@@ -352,7 +410,8 @@ static bool publish_over_others(struct walk *walk)
 static void test_the_judge_finds_faults(void **state)
 {
     static bool (*const faults[])(struct walk * walk) = {
-        publish_too_early, publish_head_first, publish_too_late, publish_twice, publish_over_others,
+        publish_too_early,       publish_head_first, publish_too_late,    publish_never,
+        publish_before_its_time, publish_twice,      publish_over_others,
     };
     const struct stage_scene scene = {.sizes = sizes,
                                       .size_count = SIZES,

@@ -55,7 +55,7 @@ static uint64_t body_word(uint64_t number, uint64_t payload_size, uint64_t at)
 enum smew_status lane_write(struct lane *lane, uint32_t payload_size,
                             struct smew__record_header *header)
 {
-    uint64_t number = lane->writer.head_number;
+    uint64_t number = lane->writer.sealed_number;
     uint64_t size = smew__ring_padded(payload_size);
     uint8_t *record;
     enum smew_status status = smew__lane_writer_reserve(&lane->writer, payload_size, &record);
@@ -75,6 +75,16 @@ enum smew_status lane_write(struct lane *lane, uint32_t payload_size,
         .body_crc = smew__crc32c(0, record + HEADER, (size_t)size),
     };
     return SMEW_OK;
+}
+
+enum smew_status lane_seal(struct lane *lane, uint32_t payload_size)
+{
+    struct smew__record_header header;
+    enum smew_status status = lane_write(lane, payload_size, &header);
+
+    if (status == SMEW_OK)
+        (void)smew__lane_writer_seal(&lane->writer, &header);
+    return status;
 }
 
 enum smew_status lane_put(struct lane *lane, uint32_t payload_size)

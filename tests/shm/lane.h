@@ -30,6 +30,8 @@ uint64_t lane_record_bytes(uint64_t payload_size);
 /* Writes the next record's body in place, and its header; what reserve says. */
 enum smew_status lane_write(struct lane *lane, uint32_t payload_size,
                             struct smew__record_header *header);
+/* The same, and seals it: nobody sees it before the next one is committed, or all are published. */
+enum smew_status lane_seal(struct lane *lane, uint32_t payload_size);
 /* The same, and commits it. */
 enum smew_status lane_put(struct lane *lane, uint32_t payload_size);
 /* The same for several of one size; fails the test when there is no room. */
