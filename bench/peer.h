@@ -45,6 +45,7 @@ struct bench_case {
     bool trip;         /* round trips; else one way */
     size_t ring_bytes; /* for those that have a ring */
     bool in_place;     /* read where it lies, for those that can */
+    bool together;     /* many are sent with one call, by those that can */
     bool read_once;    /* smew's handler reads all of a message, which is 8 bytes or a multiple of
                           them, and not only its number */
 };

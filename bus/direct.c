@@ -114,10 +114,9 @@ void smew__direct_commit(struct smew__producer *producer, struct smew__lane_out 
         lane->failed = true; /* the service thread sends it again */
 }
 
-void smew__direct_sent(struct smew__producer *producer, struct smew__trail *trail, size_t bytes,
+void smew__direct_note(struct smew__producer *producer, struct smew__trail *trail, size_t bytes,
                        uint64_t number)
 {
-    const struct smew__handler_context *context = smew__handler_current();
     struct smew__lane_out *lane = trail->lane;
 
     lane->trails[number & (lane->memory.window - 1)] = trail;
@@ -125,6 +124,12 @@ void smew__direct_sent(struct smew__producer *producer, struct smew__trail *trai
     trail->last = number;
     trail->alone = false;
     add(&producer->bytes, bytes);
+}
+
+void smew__direct_sent(struct smew__producer *producer, struct smew__lane_out *lane)
+{
+    const struct smew__handler_context *context = smew__handler_current();
+
     if (context && context->bus == producer->bus)
         smew__speaker_sealed(producer, lane);
     else
@@ -259,8 +264,10 @@ static enum outcome write_record(struct attempt *attempt, struct smew__trail *tr
     }
     switch (attempt->status) {
     case SMEW_OK:
-        if (!attempt->loan)
-            smew__direct_sent(attempt->producer, trail, envelope.payload_size, number);
+        if (attempt->loan)
+            return DONE;
+        smew__direct_note(attempt->producer, trail, envelope.payload_size, number);
+        smew__direct_sent(attempt->producer, lane);
         return DONE;
     case SMEW_TOO_BIG:
         return want_pool(attempt, trail);
@@ -562,8 +569,9 @@ bool smew__direct_return(struct smew__direct_loan *loan, struct smew__envelope *
     trail = envelope ? smew__trail_find(producer, envelope->target) : NULL;
     if (envelope && still_leads(loan, trail)) {
         envelope->flags = loan->alone ? SMEW__ENVELOPE_ALONE : 0;
-        smew__direct_sent(producer, trail, envelope->payload_size,
+        smew__direct_note(producer, trail, envelope->payload_size,
                           finish(producer, lane, envelope, &loan->draft));
+        smew__direct_sent(producer, lane);
         sent = true;
     } else if (trail) {
         trail->detour = true;

@@ -46,12 +46,14 @@ void smew__direct_release(struct smew__direct_loan *loan);
 
 /* May a record for this trail be written now?  With the producer's lock held. */
 bool smew__direct_is_ready(const struct smew_bus *bus, const struct smew__trail *trail);
-/*
- * It was sealed in the trail's lane: notes it.  Outside of handlers it is committed at once.  With
- * the producer's lock held.
- */
-void smew__direct_sent(struct smew__producer *producer, struct smew__trail *trail, size_t bytes,
+/* It was sealed in the trail's lane: notes it.  With the producer's lock held. */
+void smew__direct_note(struct smew__producer *producer, struct smew__trail *trail, size_t bytes,
                        uint64_t number);
+/*
+ * What is sealed in the lane is sent: committed at once, or when the calling thread's handler
+ * returns.  With the producer's lock held.
+ */
+void smew__direct_sent(struct smew__producer *producer, struct smew__lane_out *lane);
 
 /* Commits what is sealed in a lane, and rings.  With the producer's lock held. */
 void smew__direct_commit(struct smew__producer *producer, struct smew__lane_out *lane);

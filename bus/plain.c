@@ -15,6 +15,8 @@
 #include "bus/trail.h"
 #include "serialization/record_plain.h"
 
+enum { TOGETHER = 16 }; /* records that are committed at once: nobody waits long for the first */
+
 /* Room is asked for only by who does not find it, and then it waits as the options say. */
 static bool is_plain(const struct smew_send_options *options)
 {
@@ -56,46 +58,99 @@ static bool find_numbers(struct smew__trail *trail, const char *event)
     return false;
 }
 
-/* With the producer's lock held. */
-static bool write_plain(struct smew__producer *producer, struct smew__trail *trail,
-                        const struct smew__record_plain *plain)
+/* Has this thread a lane for such messages?  Its producer, or NULL. */
+static struct smew__producer *producer_of(struct smew_bus *bus,
+                                          const struct smew_send_options *options)
 {
-    struct smew__lane_writer *writer = &trail->lane->writer;
+    if (!(bus->transport->flags & SMEW_TRANSPORT_LANES) || !smew__bus_ours(bus) ||
+        !smew__speaker_may(bus, smew__handler_current(), false) || !is_plain(options))
+        return NULL;
+    return smew__producer_find(bus);
+}
+
+static bool is_complete(const struct smew_bus *bus, const struct smew_outgoing *message)
+{
+    return message->target && message->event && (!message->size_bytes || message->payload) &&
+           message->size_bytes <= bus->options.payload_max;
+}
+
+/*
+ * Writes a message, and seals it: the lane, or NULL when it is not plain after all.  With the
+ * producer's lock held.
+ */
+static struct smew__lane_out *put(struct smew__producer *producer,
+                                  const struct smew_outgoing *message,
+                                  struct smew__record_plain *plain)
+{
+    struct smew__trail *trail = trail_of(producer, message->target);
     struct smew__record_header header;
     uint8_t *record;
 
-    if (smew__lane_writer_reserve(writer, smew__record_plain_size(plain->payload_size), &record))
-        return false;
+    if (!trail || !smew__direct_is_ready(producer->bus, trail) || trail->alone ||
+        !find_numbers(trail, message->event) ||
+        smew__lane_writer_reserve(&trail->lane->writer,
+                                  smew__record_plain_size(message->size_bytes), &record))
+        return NULL;
+    plain->target = trail->target_name->number;
+    plain->event = (uint16_t)trail->event_name->number;
+    plain->payload = message->payload;
+    plain->payload_size = message->size_bytes;
     smew__record_plain_write(plain, record + sizeof(header), &header);
-    smew__direct_sent(producer, trail, plain->payload_size,
-                      smew__lane_writer_seal(writer, &header));
-    return true;
+    smew__direct_note(producer, trail, plain->payload_size,
+                      smew__lane_writer_seal(&trail->lane->writer, &header));
+    return trail->lane;
+}
+
+static struct smew__record_plain plain_of(const struct smew_send_options *options)
+{
+    return (struct smew__record_plain){
+        .content = options ? options->content : SMEW_CONTENT_RAW,
+        .sent_ns = smew__clock_wall_coarse_ns(),
+    };
 }
 
 bool smew__plain_send(struct smew_bus *bus, const char *target, const char *event,
                       const void *payload, size_t size, const struct smew_send_options *options)
 {
-    struct smew__record_plain plain = {.payload = payload, .payload_size = size};
-    struct smew__producer *producer;
-    struct smew__trail *trail;
-    bool sent = false;
+    const struct smew_outgoing message = {target, event, payload, size};
+    struct smew__producer *producer = producer_of(bus, options);
+    struct smew__record_plain plain;
+    struct smew__lane_out *lane;
 
-    if (!(bus->transport->flags & SMEW_TRANSPORT_LANES) || !smew__bus_ours(bus) ||
-        !smew__speaker_may(bus, smew__handler_current(), false) || !target || !event ||
-        (size && !payload) || size > bus->options.payload_max || !is_plain(options))
+    if (!producer || !is_complete(bus, &message))
         return false;
-    producer = smew__producer_find(bus);
-    if (!producer)
-        return false;
+    plain = plain_of(options);
     smew__biased_enter(&producer->lock);
-    trail = trail_of(producer, target);
-    if (trail && smew__direct_is_ready(bus, trail) && !trail->alone && find_numbers(trail, event)) {
-        plain.target = trail->target_name->number;
-        plain.event = (uint16_t)trail->event_name->number;
-        plain.content = options ? options->content : SMEW_CONTENT_RAW;
-        plain.sent_ns = smew__clock_wall_coarse_ns();
-        sent = write_plain(producer, trail, &plain);
+    lane = put(producer, &message, &plain);
+    if (lane)
+        smew__direct_sent(producer, lane);
+    smew__biased_leave(&producer->lock);
+    return lane;
+}
+
+size_t smew__plain_send_many(struct smew_bus *bus, const struct smew_outgoing *messages,
+                             size_t count, const struct smew_send_options *options)
+{
+    struct smew__producer *producer = producer_of(bus, options);
+    struct smew__record_plain plain;
+    struct smew__lane_out *before = NULL;
+    size_t sent = 0;
+
+    if (!producer)
+        return 0;
+    plain = plain_of(options);
+    smew__biased_enter(&producer->lock);
+    for (; sent < count && is_complete(bus, &messages[sent]); sent++) {
+        struct smew__lane_out *lane = put(producer, &messages[sent], &plain);
+
+        if (before && (lane != before || sent % TOGETHER == 0))
+            smew__direct_sent(producer, before);
+        before = lane;
+        if (!lane)
+            break;
     }
+    if (before)
+        smew__direct_sent(producer, before);
     smew__biased_leave(&producer->lock);
     return sent;
 }

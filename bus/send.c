@@ -473,3 +473,31 @@ enum smew_status smew_bus_send(struct smew_bus *bus, const char *target, const c
         post.deadline_ns = smew__deadline_ns(post.timeout_ms);
     return smew__send(bus, &post, &own);
 }
+
+enum smew_status smew_bus_send_many(struct smew_bus *bus, const struct smew_outgoing *messages,
+                                    size_t count, const struct smew_send_options *options,
+                                    size_t *sent)
+{
+    enum smew_status status = messages || count == 0 ? SMEW_OK : SMEW_INVALID;
+    enum smew_status kept = SMEW_OK;
+    size_t done = 0;
+
+    while (!status && done < count) {
+        const struct smew_outgoing *message;
+
+        done += smew__plain_send_many(bus, messages + done, count - done, options);
+        if (done == count)
+            break;
+        message = &messages[done];
+        status = smew_bus_send(bus, message->target, message->event, message->payload,
+                               message->size_bytes, options);
+        if (status == SMEW_QUEUED) {
+            kept = status;
+            status = SMEW_OK;
+        }
+        done += !status;
+    }
+    if (sent)
+        *sent = done;
+    return status ? status : kept;
+}

@@ -213,6 +213,22 @@ SMEW_API SMEW_MUST_USE enum smew_status smew_bus_send(struct smew_bus *bus, cons
                                                       const struct smew_send_options *options);
 
 /*
+ * Sends many events in their order, each as smew_bus_send() would with these options, until one is
+ * neither accepted nor kept: what that one's send answered.  *sent (NULL is fine) is how many were
+ * before it; those are not taken back.  QUEUED: all were, some of them kept.  On shared memory this
+ * costs less than a call each: what needs doing once is done once.  [any]
+ */
+struct smew_outgoing {
+    const char *target;
+    const char *event;
+    const void *payload; /* may be NULL when size_bytes is 0 */
+    size_t size_bytes;
+};
+SMEW_API SMEW_MUST_USE enum smew_status
+smew_bus_send_many(struct smew_bus *bus, const struct smew_outgoing *messages, size_t count,
+                   const struct smew_send_options *options, size_t *sent);
+
+/*
  * Lends room for the payload of an event, so that the program writes it where it will lie: on
  * shared memory in the receiver's own memory, without any copy.  *payload has room for size_bytes,
  * is aligned for 64-bit values, and holds whatever it held.  Options as for smew_bus_send(), with

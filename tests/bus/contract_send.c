@@ -395,6 +395,76 @@ static void an_expired_message_answers_its_sender(void **state)
     kit_close(host);
 }
 
+/* ---- many ----------------------------------------------------------------------------- */
+
+enum { MANY = 100, CALLS = 20 };
+
+static uint64_t many_numbers[MANY];
+static struct kit_log many_log;
+static struct smew_outgoing many[MANY];
+
+/* Numbers from `first` on, all to "m". */
+static void set_many(uint64_t first)
+{
+    for (uint64_t i = 0; i < MANY; i++) {
+        many_numbers[i] = first + i;
+        many[i] = (struct smew_outgoing){"m", "NUMBER", &many_numbers[i], sizeof(many_numbers[i])};
+    }
+}
+
+static void many_go_with_one_call(void **state)
+{
+    struct smew_bus *host = kit_open(NULL);
+    struct smew_bus *sender = kit_open(NULL);
+    struct kit_poller poller;
+    size_t sent = 0;
+
+    (void)state;
+    kit_log_init(&many_log);
+    kit_register(host, "m", kit_note, &many_log);
+    kit_poller_start(&poller, host);
+    for (uint64_t i = 0; i < CALLS; i++) {
+        set_many(i * MANY);
+        assert_int_equal(smew_bus_send_many(sender, many, MANY, NULL, &sent), SMEW_OK);
+        assert_int_equal(sent, MANY);
+    }
+    assert_int_equal(smew_bus_flush(sender, KIT_WAIT_MS), SMEW_OK);
+    kit_poller_stop(&poller);
+    kit_expect_run(&many_log, "m", 0, CALLS * MANY);
+    assert_int_equal(kit_stats(sender).sent, CALLS * MANY);
+    kit_close(sender);
+    kit_close(host);
+}
+
+/* Those before one that cannot be sent are on their way, those behind it are not. */
+static void of_many_those_before_a_refused_one_are_sent(void **state)
+{
+    struct smew_bus *host = kit_open(NULL);
+    struct smew_bus *sender = kit_open(NULL);
+    size_t sent = 0;
+
+    (void)state;
+    kit_log_init(&many_log);
+    kit_register(host, "m", kit_note, &many_log);
+    for (uint64_t i = 0; i < CALLS; i++) { /* the common way at first, then whatever there is */
+        set_many(i * 10);
+        many[10].target = "nobody";
+        assert_int_equal(smew_bus_send_many(sender, many, MANY, NULL, &sent), SMEW_NO_MACHINE);
+        assert_int_equal(sent, 10);
+        kit_poll_until(host, &many_log, (i + 1) * 10);
+    }
+    kit_expect_run(&many_log, "m", 0, CALLS * 10);
+    many[0].payload = NULL;
+    assert_int_equal(smew_bus_send_many(sender, many, MANY, NULL, &sent), SMEW_INVALID);
+    assert_int_equal(sent, 0);
+    assert_int_equal(smew_bus_send_many(sender, NULL, 1, NULL, NULL), SMEW_INVALID);
+    assert_int_equal(smew_bus_send_many(sender, NULL, 0, NULL, &sent), SMEW_OK);
+    while (smew_bus_flush(sender, 10) != SMEW_OK)
+        kit_poll_all(host);
+    kit_close(sender);
+    kit_close(host);
+}
+
 BUS_CONTRACT_PART(bus_contract_send, SUPPORT_TEST(payloads_of_every_size),
                   SUPPORT_TEST(the_limit_of_a_payload_is_an_option),
                   SUPPORT_TEST(an_envelope_arrives_as_it_was_sent),
@@ -405,4 +475,6 @@ BUS_CONTRACT_PART(bus_contract_send, SUPPORT_TEST(payloads_of_every_size),
                   SUPPORT_TEST(received_does_not_wait_for_the_handler),
                   SUPPORT_TEST(processed_waits_for_the_handler),
                   SUPPORT_TEST(an_expired_message_reaches_no_handler),
-                  SUPPORT_TEST(an_expired_message_answers_its_sender));
+                  SUPPORT_TEST(an_expired_message_answers_its_sender),
+                  SUPPORT_TEST(many_go_with_one_call),
+                  SUPPORT_TEST(of_many_those_before_a_refused_one_are_sent));
