@@ -45,17 +45,22 @@ bool smew__handler_keep(struct smew__handler_context *handler)
     return !handler->message || handler->cause;
 }
 
+static void commit(struct smew_bus *bus)
+{
+    if (context.speaker)
+        smew__speaker_commit(context.speaker);
+    if (smew__list_empty(&context.sends))
+        return;
+    smew__bus_lock(bus);
+    smew__outbox_commit(bus, &context.sends);
+    smew__bus_unlock(bus);
+}
+
 void smew__handler_leave(struct smew_bus *bus)
 {
-    bool ours = smew__bus_ours(bus); /* a child of fork() in a handler commits nothing */
-
-    if (ours && context.speaker)
-        smew__speaker_commit(context.speaker);
-    if (ours && !smew__list_empty(&context.sends)) {
-        smew__bus_lock(bus);
-        smew__outbox_commit(bus, &context.sends);
-        smew__bus_unlock(bus);
-    }
+    /* A child that the handler forked commits nothing. */
+    if ((context.speaker || !smew__list_empty(&context.sends)) && smew__bus_ours(bus))
+        commit(bus);
     context.bus = NULL;
     context.message = NULL;
 }

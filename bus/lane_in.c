@@ -294,7 +294,7 @@ static enum smew_status make_message(struct smew__lane_in *lane, struct arrival 
 static void note_entry(struct smew__lane_in *lane, uint64_t number, enum smew__entry_state state)
 {
     *entry_of(lane, number) =
-        (struct smew__entry){.sequence = number, .stream = lane->stream, .state = state};
+        (struct smew__entry){.sequence = number, .stream = lane->stream, .state = (uint8_t)state};
 }
 
 static void note_in_flight(struct smew__lane_in *lane, uint64_t number)

@@ -103,11 +103,13 @@ struct smew__producer {
     struct smew__list lanes;    /* in the order in which they were wanted */
     struct smew__table trails;  /* by target */
     struct smew__trail *latest; /* of a plain message, or NULL */
-    size_t trails_most;         /* when idle ones are dropped next; 0: never were */
-    struct smew__list sealed;   /* lanes with what a handler sent that has not returned yet */
-    unsigned visitors;          /* who keeps it from going; with the node's lock */
-    bool orphan;                /* its thread has ended; with the node's lock */
-    struct smew__spin spin;     /* of its waits for room; its thread's alone */
+    size_t source_size;
+    char source[SMEW_ID_MAX + 1]; /* that plain messages named last */
+    size_t trails_most;           /* when idle ones are dropped next; 0: never were */
+    struct smew__list sealed;     /* lanes with what a handler sent that has not returned yet */
+    unsigned visitors;            /* who keeps it from going; with the node's lock */
+    bool orphan;                  /* its thread has ended; with the node's lock */
+    struct smew__spin spin;       /* of its waits for room; its thread's alone */
     /* without a lock, for the statistics; written by the thread */
     atomic_uint_fast64_t sent;
     atomic_uint_fast64_t bytes;

@@ -333,7 +333,7 @@ static void fill_plain(struct smew_message *message, const struct smew__record_p
         .payload_size = plain->payload_size,
         .sent_ns = plain->sent_ns,
     };
-    message->envelope.source = put_text(&at, names->source);
+    message->envelope.source = put_text(&at, plain->source.size ? plain->source : names->source);
     message->envelope.target = put_text(&at, names->target);
     message->envelope.event = put_text(&at, names->event);
     message->envelope.traceparent = (struct smew__text){at - 1, 0};
@@ -348,6 +348,7 @@ enum smew_status smew__lane_take_plain(const struct smew__lane_meaning *meaning,
     struct smew__envelope names = {.id = {meaning->node, meaning->stream, record->number},
                                    .source = meaning->source};
     size_t size = (size_t)record->body_size + 1;
+    size_t extension = (size_t)header->extension_words * SMEW__RECORD_WORD; /* has a source */
     struct smew__record_plain plain;
     uint8_t *body;
 
@@ -355,8 +356,8 @@ enum smew_status smew__lane_take_plain(const struct smew__lane_meaning *meaning,
         !name_of(meaning->targets, header->target, &names.target) ||
         !name_of(meaning->events, header->event, &names.event))
         return SMEW_NO_MACHINE;
-    *message = smew__message_stock_take(stock, size + names.source.size + names.target.size +
-                                                   names.event.size + 3);
+    *message = smew__message_stock_take(stock, size + extension + names.source.size +
+                                                   names.target.size + names.event.size + 3);
     if (!*message)
         return SMEW_NO_MACHINE;
     body = (uint8_t *)(*message)->bytes;
@@ -364,7 +365,7 @@ enum smew_status smew__lane_take_plain(const struct smew__lane_meaning *meaning,
         smew__message_stock_unref(stock, *message);
         return SMEW_CORRUPT;
     }
-    if (!smew__record_plain_read(header, body, &plain)) {
+    if (!smew__record_plain_read(header, body, names.source, &plain)) {
         smew__message_stock_unref(stock, *message);
         return SMEW_NO_MACHINE;
     }

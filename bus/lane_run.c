@@ -82,10 +82,10 @@ bool smew__lane_run_begin(struct smew__lane_in *lane)
     run->bytes = 0;
     run->in_place = 0;
     run->most = smew__lane_reader_room(&lane->reader);
-    strcpy(run->source, lane->sender->address);
+    run->source_size = strlen(lane->sender->address);
+    memcpy(run->source, lane->sender->address, run->source_size + 1);
     envelope->id.node = lane->sender->node;
     envelope->id.stream = lane->stream;
-    envelope->source = (struct smew__text){run->source, strlen(run->source)};
     return true;
 }
 
@@ -221,18 +221,19 @@ static bool make_message(struct smew__lane_in *lane, const struct smew__lane_rec
     struct smew__envelope *envelope = &run->message->envelope;
     const struct smew__record_header *header = &record->header;
     bool in_place = smew__lane_in_reads_in_place(lane->bus, header->payload_size);
+    const struct smew__text implied = {run->source, run->source_size};
     const uint8_t *body = in_place ? record->body : run->copy;
     struct smew__record_plain plain;
 
     if (smew__lane_record_check(record, in_place ? NULL : run->copy) ||
-        !smew__record_plain_read(header, body, &plain))
-        return false;
+        !smew__record_plain_read(header, body, implied, &plain) || (in_place && plain.source.size))
+        return false; /* a text is never read where it lies */
     if (!in_place)
-        run->copy[(size_t)(body - run->copy) + SMEW__RECORD_PLAIN_EXTENSION + plain.payload_size] =
-            '\0';
+        run->copy[smew__record_plain_extension(&plain) + plain.payload_size] = '\0';
     run->in_place += in_place;
     run->bytes += plain.payload_size;
     envelope->id.sequence = record->number;
+    envelope->source = plain.source.size ? plain.source : implied;
     envelope->content = plain.content;
     envelope->payload = plain.payload;
     envelope->payload_size = plain.payload_size;
@@ -240,8 +241,8 @@ static bool make_message(struct smew__lane_in *lane, const struct smew__lane_rec
     return true;
 }
 
-/* `reading` is given back meanwhile. */
-static void work(struct smew_bus *bus, const struct smew__lane_taker *taker)
+/* `reading` is given back meanwhile.  False: the handler forked, and this is the child. */
+static bool work(struct smew_bus *bus, const struct smew__lane_taker *taker)
 {
     struct smew_message *message = bus->run.message;
     smew_handler_fn handler = taker->handler;
@@ -253,8 +254,10 @@ static void work(struct smew_bus *bus, const struct smew__lane_taker *taker)
     smew__handler_enter_run(bus, message);
     handler(bus, message, user);
     smew__handler_leave(bus);
-    if (smew__bus_ours(bus))
-        smew__biased_enter(&bus->turns.reading);
+    if (!smew__bus_ours(bus))
+        return false;
+    smew__biased_enter(&bus->turns.reading);
+    return true;
 }
 
 /* What the message at work became is complete, as far as its handler goes. */
@@ -291,9 +294,8 @@ static enum outcome run_record(struct smew__lane_in *lane)
     run->message->envelope.target = use_name(&run->target, target);
     run->message->envelope.event = use_name(&run->event, event);
     smew__lane_reader_pass(&lane->reader, &record);
-    work(bus, taker);
-    if (!smew__bus_ours(bus))
-        return OVER; /* the handler forked, and this is the child */
+    if (!work(bus, taker))
+        return OVER;
     if (!run->lane)
         return settle_current(bus);
     run->working = false;

@@ -92,7 +92,8 @@ struct smew__lane_run {
     struct smew__lane_name *target, *event;
     uint8_t *copy; /* of a record's body */
     size_t copy_size;
-    char source[SMEW__ADDRESS_SIZE];
+    size_t source_size;
+    char source[SMEW__ADDRESS_SIZE]; /* that the lane implies */
 };
 
 /* Published messages: who wants what, seen from this node (topic.h). */

@@ -21,7 +21,7 @@ enum { TOGETHER = 16 }; /* records that are committed at once: nobody waits long
 static bool is_plain(const struct smew_send_options *options)
 {
     return !options ||
-           (options->size == sizeof(*options) && !options->source && !options->expires_ms &&
+           (options->size == sizeof(*options) && !options->expires_ms &&
             options->level == SMEW_LEVEL_ACCEPTED && !options->traceparent &&
             options->header_count == 0 && options->on_full <= SMEW_ON_FULL_KEEP_OLDEST &&
             options->content <= SMEW_CONTENT_PROTOBUF);
@@ -63,7 +63,8 @@ static struct smew__producer *producer_of(struct smew_bus *bus,
                                           const struct smew_send_options *options)
 {
     if (!(bus->transport->flags & SMEW_TRANSPORT_LANES) || !smew__bus_ours(bus) ||
-        !smew__speaker_may(bus, smew__handler_current(), false) || !is_plain(options))
+        !is_plain(options) ||
+        !smew__speaker_may(bus, smew__handler_current(), options && options->source))
         return NULL;
     return smew__producer_find(bus);
 }
@@ -86,27 +87,46 @@ static struct smew__lane_out *put(struct smew__producer *producer,
     struct smew__record_header header;
     uint8_t *record;
 
+    plain->payload = message->payload;
+    plain->payload_size = message->size_bytes;
     if (!trail || !smew__direct_is_ready(producer->bus, trail) || trail->alone ||
         !find_numbers(trail, message->event) ||
-        smew__lane_writer_reserve(&trail->lane->writer,
-                                  smew__record_plain_size(message->size_bytes), &record))
+        smew__lane_writer_reserve(&trail->lane->writer, smew__record_plain_size(plain), &record))
         return NULL;
     plain->target = trail->target_name->number;
     plain->event = (uint16_t)trail->event_name->number;
-    plain->payload = message->payload;
-    plain->payload_size = message->size_bytes;
     smew__record_plain_write(plain, record + sizeof(header), &header);
     smew__direct_note(producer, trail, plain->payload_size,
                       smew__lane_writer_seal(&trail->lane->writer, &header));
     return trail->lane;
 }
 
-static struct smew__record_plain plain_of(const struct smew_send_options *options)
+/* A source that has to be said, and may be: names are checked once.  False: it may not. */
+static bool find_source(struct smew__producer *producer, const char *source,
+                        struct smew__text *text)
 {
-    return (struct smew__record_plain){
-        .content = options ? options->content : SMEW_CONTENT_RAW,
-        .sent_ns = smew__clock_wall_coarse_ns(),
-    };
+    const struct smew_bus *bus = producer->bus;
+
+    *text = (struct smew__text){0};
+    if (!source || strcmp(source, bus->address) == 0)
+        return true;
+    if (strcmp(source, producer->source) != 0) {
+        producer->source_size = strnlen(source, SMEW_ID_MAX + 1);
+        if (!smew__text_is_name(source, producer->source_size))
+            return false;
+        memcpy(producer->source, source, producer->source_size + 1);
+    }
+    *text = (struct smew__text){producer->source, producer->source_size};
+    return true;
+}
+
+/* What all messages of a call have in common.  With the producer's lock held. */
+static bool set_common(struct smew__producer *producer, const struct smew_send_options *options,
+                       struct smew__record_plain *plain)
+{
+    plain->content = options ? options->content : SMEW_CONTENT_RAW;
+    plain->sent_ns = smew__clock_wall_coarse_ns();
+    return find_source(producer, options ? options->source : NULL, &plain->source);
 }
 
 bool smew__plain_send(struct smew_bus *bus, const char *target, const char *event,
@@ -115,13 +135,13 @@ bool smew__plain_send(struct smew_bus *bus, const char *target, const char *even
     const struct smew_outgoing message = {target, event, payload, size};
     struct smew__producer *producer = producer_of(bus, options);
     struct smew__record_plain plain;
-    struct smew__lane_out *lane;
+    struct smew__lane_out *lane = NULL;
 
     if (!producer || !is_complete(bus, &message))
         return false;
-    plain = plain_of(options);
     smew__biased_enter(&producer->lock);
-    lane = put(producer, &message, &plain);
+    if (set_common(producer, options, &plain))
+        lane = put(producer, &message, &plain);
     if (lane)
         smew__direct_sent(producer, lane);
     smew__biased_leave(&producer->lock);
@@ -138,8 +158,9 @@ size_t smew__plain_send_many(struct smew_bus *bus, const struct smew_outgoing *m
 
     if (!producer)
         return 0;
-    plain = plain_of(options);
     smew__biased_enter(&producer->lock);
+    if (!set_common(producer, options, &plain))
+        count = 0;
     for (; sent < count && is_complete(bus, &messages[sent]); sent++) {
         struct smew__lane_out *lane = put(producer, &messages[sent], &plain);
 

@@ -3,11 +3,11 @@
 #define SMEW_BUS_PLAIN_H
 
 /*
- * Plain messages: an event for one machine that needs nothing of a record's extension but the time
- * and the content type, on a lane whose receiver knows both names' numbers.  That is nearly every
- * message of a busy thread.  It goes out in one stretch, without the steps that serve all the
- * others (direct.h): the trail is the one of the last send or found by its name, the record's
- * layout is fixed, its time is the kernel's coarse clock.
+ * Plain messages: an event for one machine that needs nothing of a record's extension but the time,
+ * the content type and maybe a source, on a lane whose receiver knows both names' numbers.  That is
+ * nearly every message of a busy thread.  It goes out in one stretch, without the steps that serve
+ * all the others (direct.h): the trail is the one of the last send or found by its name, the
+ * record's layout is fixed, its time is the kernel's coarse clock.
  *
  * Whatever is not as usual (no such trail, a name that is new to the receiver, a full lane, a
  * machine that moved, any option) is left to them, with nothing done.

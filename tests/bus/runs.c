@@ -55,7 +55,8 @@ static void close_both(struct host *host)
 
 static void note(struct host *host, const struct smew_message *message)
 {
-    host->wrong |= kit_number(message) != host->next || strcmp(smew_message_target(message), "m");
+    host->wrong |=
+        kit_number(message) != host->next || strcmp(smew_message_target(message), "m") != 0;
     host->runs += host->bus->run.working;
     host->next++;
 }

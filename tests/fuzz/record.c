@@ -66,13 +66,16 @@ static void check_plain(const struct smew__record_header *header, const uint8_t 
 {
     struct smew__record_plain plain;
 
-    if (!smew__record_plain_read(header, body, &plain) || plain.target >= DEFINED ||
-        plain.event >= DEFINED)
+    if (!smew__record_plain_read(header, body, lane.implied.source, &plain) ||
+        plain.target >= DEFINED || plain.event >= DEFINED)
         return;
     FUZZ_CHECK(status == SMEW_OK);
     FUZZ_CHECK(item->envelope.payload_size == plain.payload_size);
     FUZZ_CHECK(item->envelope.payload == plain.payload);
     FUZZ_CHECK(item->envelope.sent_ns == plain.sent_ns && item->envelope.content == plain.content);
+    if (plain.source.size != 0)
+        FUZZ_CHECK(item->envelope.source.size == plain.source.size &&
+                   memcmp(item->envelope.source.data, plain.source.data, plain.source.size) == 0);
     FUZZ_CHECK(item->envelope.header_count == 0 && item->envelope.correlation == 0);
 }
 

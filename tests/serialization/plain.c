@@ -12,10 +12,21 @@
 #include "serialization/record_plain.h"
 #include "tests/serialization/kit.h"
 
-enum { PAYLOAD_MOST = 300, MUTATIONS = 200000, ROOM = 512 };
+enum { PAYLOAD_MOST = 300, MUTATIONS = 200000, ROOM = 1024 };
 
 static const struct smew_message_id lane_id = {0x1122334455667788, 3, 8};
 static const char target[] = "target", event[] = "EVENT", source[] = "@0.1";
+
+/* Its ends are names of every length. */
+static char long_name[SMEW_ID_MAX + 1];
+
+static int make_names(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SMEW_ID_MAX; i++)
+        long_name[i] = (char)('a' + i % 26);
+    return 0;
+}
 
 static bool resolve(void *owner, enum smew__envelope_names name, uint32_t number,
                     struct smew__text *text)
@@ -44,6 +55,10 @@ static struct smew__record_plain plain_of(struct support_random *random, uint8_t
     };
 
     support_random_fill(random, payload, plain.payload_size);
+    if (support_random_below(random, 2))
+        plain.source =
+            (struct smew__text){long_name + support_random_below(random, SMEW_ID_MAX), 0};
+    plain.source.size = plain.source.data ? strlen(plain.source.data) : 0;
     return plain;
 }
 
@@ -53,7 +68,7 @@ static struct smew__envelope envelope_of(const struct smew__record_plain *plain)
         .id = lane_id,
         .kind = SMEW_KIND_EVENT,
         .content = plain->content,
-        .source = KIT_TEXT(source),
+        .source = plain->source.size ? plain->source : KIT_TEXT(source),
         .target = KIT_TEXT(target),
         .event = KIT_TEXT(event),
         .payload = plain->payload,
@@ -79,14 +94,17 @@ static void test_written_as_by_the_other(void **state)
         memset(one, 0xA5, sizeof one);
         memset(other, 0x5A, sizeof other);
         assert_int_equal(smew__record_measure(&envelope, &lane, &numbers, &shape), SMEW_OK);
-        assert_int_equal(shape.body_size, smew__record_plain_size(plain.payload_size));
+        assert_int_equal(shape.body_size, smew__record_plain_size(&plain));
         smew__record_write(&envelope, &shape, other, &other_header);
         smew__record_plain_write(&plain, one, &header);
         assert_memory_equal(&header, &other_header, sizeof header);
         assert_memory_equal(one, other, (size_t)shape.body_size);
         assert_int_equal(one[shape.body_size], 0xA5);
-        assert_true(smew__record_plain_read(&header, one, &again));
-        assert_ptr_equal(again.payload, one + SMEW__RECORD_PLAIN_EXTENSION);
+        assert_true(smew__record_plain_read(&header, one, KIT_TEXT(source), &again));
+        assert_ptr_equal(again.payload, one + smew__record_plain_extension(&plain));
+        assert_int_equal(again.source.size, plain.source.size);
+        assert_memory_equal(again.source.data, plain.source.size ? plain.source.data : "",
+                            plain.source.size);
         assert_int_equal(again.payload_size, plain.payload_size);
         assert_int_equal(again.sent_ns, plain.sent_ns);
         assert_int_equal(again.content, plain.content);
@@ -103,7 +121,7 @@ static bool check_agreement(const struct smew__record_header *header, const uint
     struct smew__item item = {0};
     struct smew__item expected = {.type = SMEW__ITEM_ENVELOPE};
     unsigned defines = 0;
-    bool taken = smew__record_plain_read(header, body, &plain);
+    bool taken = smew__record_plain_read(header, body, KIT_TEXT(source), &plain);
 
     if (!taken || plain.target != 7 || plain.event != 9)
         return false;
@@ -125,7 +143,7 @@ static void test_read_as_by_the_other(void **state)
     for (int i = 0; i < MUTATIONS; i++) {
         uint8_t payload[PAYLOAD_MOST], body[ROOM];
         struct smew__record_plain plain = plain_of(&random, payload);
-        size_t size = (size_t)smew__record_plain_size(plain.payload_size);
+        size_t size = (size_t)smew__record_plain_size(&plain);
         struct smew__record_header header;
         unsigned what = (unsigned)support_random_below(&random, 8);
 
@@ -135,7 +153,7 @@ static void test_read_as_by_the_other(void **state)
         else if (what == 1)
             header.source = (uint32_t)support_random_below(&random, 3);
         else if (what == 2)
-            body[support_random_below(&random, SMEW__RECORD_PLAIN_EXTENSION)] ^=
+            body[support_random_below(&random, smew__record_plain_extension(&plain))] ^=
                 (uint8_t)(1 << support_random_below(&random, 8));
         else if (what == 3)
             body[size - 1] ^= (uint8_t)support_random_below(&random, 2);
@@ -155,5 +173,5 @@ int main(void)
         SUPPORT_TEST(test_read_as_by_the_other),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_names, NULL);
 }
