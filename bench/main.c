@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * smew-bench: measures smew against the reference ring and against what else there is, on this
- * computer.  The options are read here, the rows made by cells.c, survey.c or place.c, sampled by
- * schedule.c and printed by report.c; `sync` does all of it by itself, in sync.c.
+ * computer.  The options are read here, the rows made by cells.c, survey.c, place.c or waits.c,
+ * sampled by schedule.c and printed by report.c; `sync` does all of it by itself, in sync.c.
  *
  * Ctrl-C ends the sampling; what was sampled until then is still printed.
  */
@@ -42,11 +42,12 @@ static void on_signal(int number)
 static void usage(FILE *out)
 {
     (void)fputs(
-        "smew-bench [cells | peers | place | sync] [OPTION...]\n"
+        "smew-bench [cells | peers | place | waits | sync] [OPTION...]\n"
         "\n"
         "  cells                what smew has to reach, as ratios of paired samples (the default)\n"
         "  peers                absolute figures of every peer of this build\n"
         "  place                smew's payloads read in place against private copies, by size\n"
+        "  waits                smew's adaptive waiting against spinning and sleeping\n"
         "  sync                 locks and flags of base/sync/ against the C library's; takes "
         "--only,\n"
         "                       --rounds, --sample-ms, --count (operations), --json, --list\n"
@@ -150,6 +151,8 @@ static bool read_table(const char *name, struct settings *settings)
         settings->make_rows = bench_survey;
     else if (strcmp(name, "place") == 0)
         settings->make_rows = bench_place;
+    else if (strcmp(name, "waits") == 0)
+        settings->make_rows = bench_waits;
     else if (strcmp(name, "sync") == 0)
         settings->sync = true;
     else

@@ -22,6 +22,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <smew/bus.h>
+
 enum { BENCH_PRODUCERS_MOST = 8 };
 
 /* Where the ends run. */
@@ -42,12 +44,13 @@ struct bench_case {
     unsigned producers;
     enum bench_placement placement;
     enum bench_wait wait;
-    bool trip;         /* round trips; else one way */
-    size_t ring_bytes; /* for those that have a ring */
-    bool in_place;     /* read where it lies, for those that can */
-    bool together;     /* many are sent with one call, by those that can */
-    bool read_once;    /* smew's handler reads all of a message, which is 8 bytes or a multiple of
-                          them, and not only its number */
+    bool trip;                 /* round trips; else one way */
+    size_t ring_bytes;         /* for those that have a ring */
+    bool in_place;             /* read where it lies, for those that can */
+    bool together;             /* many are sent with one call, by those that can */
+    enum smew_waiting waiting; /* smew's */
+    bool read_once; /* smew's handler reads all of a message, which is 8 bytes or a multiple of
+                       them, and not only its number */
 };
 
 struct bench_peer;

@@ -64,6 +64,7 @@ static struct smew_bus_options bus_options(struct end *end)
     options.lane_bytes = what->ring_bytes < LANE_MOST ? (uint32_t)what->ring_bytes : LANE_MOST;
     options.lanes_max_bytes = LANES_BYTES;
     options.payload_max = what->size > 1024 * 1024 ? (uint32_t)what->size : 0;
+    options.waiting = what->waiting;
     options.in_place_bytes = what->in_place ? 1 : 0;
     options.on_dead_letter = on_letter;
     options.user = end;

@@ -4,8 +4,8 @@
 
 /*
  * A row of a table: what is measured against what, how good that has to be, and what came out.
- * cells.c makes the rows that goals.md names, survey.c and place.c those that are asked for on the
- * command line; schedule.c fills in the samples, report.c prints.
+ * cells.c makes the rows that goals.md names, survey.c, place.c and waits.c those that are asked
+ * for on the command line; schedule.c fills in the samples, report.c prints.
  */
 
 #include <stdbool.h>

@@ -23,6 +23,7 @@ struct bench_filter {
 /* Each answers how many rows they made, in memory that the caller frees; 0 also without memory. */
 size_t bench_cells(const struct bench_filter *filter, struct bench_row **rows);
 size_t bench_survey(const struct bench_filter *filter, struct bench_row **rows);
+size_t bench_waits(const struct bench_filter *filter, struct bench_row **rows);
 size_t bench_place(const struct bench_filter *filter, struct bench_row **rows);
 
 enum { BENCH_SIZE_TEXT = 32 };

@@ -166,6 +166,9 @@ static enum smew_status set_options(struct smew_bus *bus, const struct smew_bus_
     own->on_full = own->on_full ? own->on_full : SMEW_ON_FULL_WAIT;
     if (own->on_full > SMEW_ON_FULL_KEEP_OLDEST)
         return smew__fail(error, SMEW_INVALID, "on_full is one of enum smew_on_full");
+    if (own->waiting > SMEW_WAITING_SLEEP)
+        return smew__fail(error, SMEW_INVALID, "waiting is one of enum smew_waiting");
+    bus->spin.way = smew__spin_way_of(own->waiting);
     own->lane_bytes = otherwise(own->lane_bytes, SMEW__LANE_BYTES_DEFAULT);
     own->lanes_max_bytes = own->lanes_max_bytes ? own->lanes_max_bytes : LANES_MAX_BYTES;
     if (own->lane_bytes < SMEW__LANE_BYTES_MIN || own->lane_bytes > SMEW__LANE_BYTES_MAX)

@@ -424,11 +424,13 @@ static enum outcome prepare(struct attempt *attempt)
 /* ---- waiting for room ---------------------------------------------------------------- */
 
 /* Looks for as long as that pays: true when the receiver has made room. */
-static bool look_for_room(const struct attempt *attempt, struct smew__lane_out *lane)
+static bool look_for_room(const struct attempt *attempt, struct smew__lane_out *lane,
+                          uint64_t until_ns)
 {
     struct smew__spin *spin = &attempt->producer->spin;
+    uint64_t now_ns = smew_now_ns();
 
-    while (smew__spin_goes_on(spin, smew_now_ns())) {
+    for (; now_ns < until_ns && smew__spin_goes_on(spin, now_ns); now_ns = smew_now_ns()) {
         if (smew__lane_writer_turn(&lane->writer) != attempt->turn) {
             smew__spin_paid(spin);
             return true;
@@ -455,7 +457,7 @@ static enum outcome wait_for_room(struct attempt *attempt, struct smew__lane_out
     smew__lane_writer_refresh(&lane->writer);
     lane->sleeping = true; /* keeps its memory */
     smew__producer_unlock(producer);
-    if (!look_for_room(attempt, lane))
+    if (!look_for_room(attempt, lane, until_ns))
         (void)smew__lane_writer_wait(&lane->writer, attempt->turn, until_ns);
     smew__producer_lock(producer);
     lane->sleeping = false;

@@ -6,6 +6,8 @@
 
 #include <smew/bus.h>
 
+#include "base/sync/spin.h"
+
 /*
  * Copies what the caller's struct has (its first member says how much) over `into`, which holds
  * zeros.  NULL: nothing.  INVALID for a size that is nonsense or newer than this library.
@@ -14,5 +16,18 @@ enum smew_status smew__options_copy(void *into, size_t size, const void *options
 
 /* A timeout member: 0 is `otherwise`, SMEW_NOW is 0. */
 uint32_t smew__options_timeout(uint32_t timeout_ms, uint32_t otherwise);
+
+/* A program's wish (SMEW_WAITING_*) as waits take it. */
+static inline enum smew__spin_way smew__spin_way_of(enum smew_waiting waiting)
+{
+    switch (waiting) {
+    case SMEW_WAITING_SPIN:
+        return SMEW__SPIN_ALWAYS;
+    case SMEW_WAITING_SLEEP:
+        return SMEW__SPIN_NEVER;
+    default:
+        return SMEW__SPIN_ADAPTIVE;
+    }
+}
 
 #endif

@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/os/thread.h"
 #include "bus/lane_out.h"
+#include "bus/options.h"
 #include "bus/route.h"
 #include "bus/send.h"
 #include "bus/trail.h"
@@ -107,6 +108,7 @@ static struct smew__producer *create(struct smew_bus *bus)
     if (!producer)
         return NULL;
     producer->bus = bus;
+    producer->spin.way = smew__spin_way_of(bus->options.waiting);
     smew__list_init(&producer->lanes);
     smew__list_init(&producer->sealed);
     smew__table_init(&producer->trails);

@@ -12,6 +12,8 @@
  * anew.  How many processors there are is not asked: a pinned thread may wait for one that runs
  * elsewhere.  (After the adaptive mutex of glibc, and of Solaris before it.)
  *
+ * Or the program has said what to do: never to sleep, whose wait its caller ends, or never to look.
+ *
  * For one thread at a time; no lock, no memory.  Zeros are one that has to find out.
  */
 
@@ -24,7 +26,14 @@ enum {
     SMEW__SPIN_TRY = 64,
 };
 
+enum smew__spin_way {
+    SMEW__SPIN_ADAPTIVE = 0,
+    SMEW__SPIN_ALWAYS,
+    SMEW__SPIN_NEVER,
+};
+
 struct smew__spin {
+    enum smew__spin_way way;
     uint32_t most_ns;  /* 0: at present it does not pay */
     uint32_t waits;    /* since it does not */
     uint64_t until_ns; /* of the present wait; 0: none */
@@ -49,6 +58,8 @@ static inline void smew__spin_begin(struct smew__spin *spin)
 /* Nothing was there: look again (true), or sleep? */
 static inline bool smew__spin_goes_on(struct smew__spin *spin, uint64_t now_ns)
 {
+    if (spin->way != SMEW__SPIN_ADAPTIVE)
+        return spin->way == SMEW__SPIN_ALWAYS;
     if (spin->most_ns == 0) {
         if (++spin->waits < SMEW__SPIN_TRY)
             return false;

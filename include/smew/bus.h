@@ -86,6 +86,16 @@ enum smew_on_full {
 
 /* ---- opening and closing ------------------------------------------------------------- */
 
+/*
+ * Shared memory: what smew_bus_poll() does while there is nothing, and a send while its lane is
+ * full.
+ */
+enum smew_waiting {
+    SMEW_WAITING_ADAPTIVE = 0, /* looks again for up to 50 us, where that has paid; then sleeps */
+    SMEW_WAITING_SPIN,  /* looks again until its timeout: for threads with a core of their own */
+    SMEW_WAITING_SLEEP, /* sleeps at once: each wake costs microseconds, and nothing else does */
+};
+
 struct smew_bus_options {
     size_t size;             /* sizeof(struct smew_bus_options) */
     const char *name;        /* what `smew ps` shows; default: the program's name */
@@ -132,6 +142,7 @@ struct smew_bus_options {
      */
     uint32_t ack_delay_ms;
     uint32_t ack_batch;
+    enum smew_waiting waiting;
 };
 #define SMEW_BUS_OPTIONS_INIT SMEW_SIZED(struct smew_bus_options)
 

@@ -18,13 +18,19 @@ enum {
     RARE_MS = 20000, /* heartbeats: they look after what was missed, and must not be what helps */
 };
 
-static struct smew_bus *open_host(void)
+static struct smew_bus *open_waiting(enum smew_waiting waiting)
 {
     struct smew_bus_options options = SMEW_BUS_OPTIONS_INIT;
 
     options.heartbeat_ms = RARE_MS;
     options.suspect_ms = 10 * RARE_MS;
+    options.waiting = waiting;
     return kit_open(&options);
+}
+
+static struct smew_bus *open_host(void)
+{
+    return open_waiting(SMEW_WAITING_ADAPTIVE);
 }
 
 /* What a host's handlers have seen. */
@@ -112,6 +118,32 @@ static void a_sleepy_one_does_too(void **state)
     poll_for_all(&host, sender, KIT_WAIT_MS);
     assert_true(kit_stats(host.bus).polled > 0);
     close_both(&host, sender);
+}
+
+/* However it waits, nothing is missed; one that never sleeps keeps to its timeout, too. */
+static void it_may_wait_as_it_likes(void **state)
+{
+    static const enum smew_waiting ways[] = {SMEW_WAITING_SPIN, SMEW_WAITING_SLEEP};
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct host host = {.bus = open_waiting(ways[i])};
+        struct smew_bus *sender = open_sender(&host);
+
+        poll_for_all(&host, sender, 100);
+        assert_int_equal(smew_bus_poll(host.bus, 2, 0), SMEW_TIMEOUT);
+        close_both(&host, sender);
+    }
+}
+
+static void it_waits_in_no_other_way(void **state)
+{
+    struct smew_bus_options options = SMEW_BUS_OPTIONS_INIT;
+    struct smew_bus *bus;
+
+    (void)state;
+    options.waiting = SMEW_WAITING_SLEEP + 1;
+    assert_int_equal(smew_bus_open(kit_test_url(), &options, &bus, NULL), SMEW_INVALID);
 }
 
 /* Its fd tells of what the service thread has read, so that has to read all. */
@@ -383,6 +415,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SUPPORT_TEST(a_busy_poller_reads_itself),
         SUPPORT_TEST(a_sleepy_one_does_too),
+        SUPPORT_TEST(it_may_wait_as_it_likes),
+        SUPPORT_TEST(it_waits_in_no_other_way),
         SUPPORT_TEST(with_a_loop_of_its_own_it_does_not),
         SUPPORT_TEST(a_poller_reads_for_sinks_too),
         SUPPORT_TEST(who_stops_polling_leaves_nothing_lying),

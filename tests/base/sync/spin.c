@@ -66,12 +66,27 @@ static void test_where_it_pays_it_goes_on(void **state)
     assert_in_range(sleep_after_all(&spin), SMEW__SPIN_LEAST_NS, SMEW__SPIN_MOST_NS / 2);
 }
 
+static void test_a_wish_is_heeded(void **state)
+{
+    struct smew__spin spin = {.way = SMEW__SPIN_ALWAYS};
+
+    (void)state;
+    for (uint64_t now_ns = 1; now_ns < UINT64_C(1) << 40; now_ns *= 2)
+        assert_true(smew__spin_goes_on(&spin, now_ns));
+    spin = (struct smew__spin){.way = SMEW__SPIN_NEVER};
+    for (int i = 0; i < 2 * SMEW__SPIN_TRY; i++) {
+        assert_false(smew__spin_goes_on(&spin, 1000));
+        smew__spin_paid(&spin);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         SUPPORT_TEST(test_it_is_tried_now_and_then),
         SUPPORT_TEST(test_where_it_does_not_pay_it_ends),
         SUPPORT_TEST(test_where_it_pays_it_goes_on),
+        SUPPORT_TEST(test_a_wish_is_heeded),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
