@@ -94,26 +94,6 @@ static void add(atomic_uint_fast64_t *counter, uint64_t more)
                           memory_order_relaxed);
 }
 
-void smew__direct_commit(struct smew__producer *producer, struct smew__lane_out *lane)
-{
-    struct smew__lane_writer *writer = &lane->writer;
-
-    add(&producer->sent, writer->sealed_number - writer->head_number);
-    smew__lane_writer_publish(writer);
-    atomic_store_explicit(&lane->committed, writer->head_number, memory_order_release);
-    if (lane->state != SMEW__LANE_GRANTED) { /* it was lost: what is in it is sent again */
-        smew__bus_lock(producer->bus);
-        producer->bus->lost_grew = true;
-        smew__service_kick(producer->bus);
-        smew__bus_unlock(producer->bus);
-        return;
-    }
-    if (smew__lane_writer_must_ring(writer))
-        smew__channel_ring(lane->channel);
-    if (!smew__lane_writer_is_read(writer))
-        lane->failed = true; /* the service thread sends it again */
-}
-
 void smew__direct_note(struct smew__producer *producer, struct smew__trail *trail, size_t bytes,
                        uint64_t number)
 {
@@ -133,7 +113,7 @@ void smew__direct_sent(struct smew__producer *producer, struct smew__lane_out *l
     if (context && context->bus == producer->bus)
         smew__speaker_sealed(producer, lane);
     else
-        smew__direct_commit(producer, lane);
+        smew__lane_out_commit(lane);
 }
 
 static uint64_t finish(struct smew__producer *producer, struct smew__lane_out *lane,

@@ -55,9 +55,6 @@ void smew__direct_note(struct smew__producer *producer, struct smew__trail *trai
  */
 void smew__direct_sent(struct smew__producer *producer, struct smew__lane_out *lane);
 
-/* Commits what is sealed in a lane, and rings.  With the producer's lock held. */
-void smew__direct_commit(struct smew__producer *producer, struct smew__lane_out *lane);
-
 /*
  * The producer's next message for a target goes the common way: not before *behind is clear, where
  * that is free.  Without a lock.

@@ -113,8 +113,8 @@ struct smew_message *smew_message_hold(const struct smew_message *message)
 {
     struct smew_message *held;
 
-    if (!context.bus || !message || context.message != message || !smew__handler_keep(&context) ||
-        context.cause->delivery.held)
+    if (!context.bus || !message || context.message != message || !smew__bus_ours(context.bus) ||
+        !smew__handler_keep(&context) || context.cause->delivery.held)
         return NULL;
     held = context.cause;
     smew__message_ref(held);

@@ -236,13 +236,14 @@ enum smew_status smew__intake_admit_lane(struct smew__lane_in *lane, uint64_t nu
 
 void smew__intake_adopt(struct smew__lane_in *lane, uint64_t number, struct smew_message *message)
 {
+    struct smew__registration *taker = smew__registration_find(lane->bus, message->envelope.target);
     struct smew__delivery *delivery = &message->delivery;
 
     delivery->sender = lane->sender;
     delivery->lane = lane;
     delivery->number = number;
     delivery->held = false;
-    begin(lane->bus, message, smew__registration_find(lane->bus, message->envelope.target));
+    begin(lane->bus, message, taker && taker->sunk ? NULL : taker); /* it is another one by now */
 }
 
 void smew__intake_find_handler(struct smew_bus *bus, struct smew__text target,

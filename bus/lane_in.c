@@ -37,7 +37,7 @@ enum {
 static void publish(struct smew__lane_in *lane)
 {
     smew__list_remove(&lane->untold);
-    lane->told_position = lane->reader.next_position;
+    lane->told_position = lane->reader.taken_position;
     if (smew__lane_reader_publish(&lane->reader) && lane->inbound)
         smew__channel_ring(lane->inbound->channel);
 }
@@ -54,7 +54,7 @@ static void publish_soon(struct smew__lane_in *lane)
     if (!lane->bus->turns.taken || !lane->bus->running || lane->pooled ||
         smew__list_empty(&lane->bus->due) ||
         reader->completed - reader->published >= lane->window / TELL_SHARE ||
-        reader->next_position - lane->told_position >= lane->memory.ring_bytes / TELL_SHARE)
+        reader->taken_position - lane->told_position >= lane->memory.ring_bytes / TELL_SHARE)
         publish(lane);
     else if (smew__list_empty(&lane->untold))
         smew__list_append(&lane->bus->turns.untold, &lane->untold);
@@ -129,6 +129,8 @@ void smew__lane_in_complete(struct smew__lane_in *lane, uint64_t number, struct 
     if (lane->inbound) {
         if (status == SMEW_NO_MACHINE && !smew__barrier_raise(&lane->chain->barriers, target))
             give_up(lane);
+        if (status == SMEW_NO_MACHINE) /* what the poller may be running ends */
+            atomic_store_explicit(&lane->bus->any_due, true, memory_order_relaxed);
         release_pooled(lane, number);
         smew__lane_reader_complete(&lane->reader, number, status);
         publish_soon(lane);
@@ -307,7 +309,7 @@ static void note_in_flight(struct smew__lane_in *lane, uint64_t number)
 void smew__lane_in_admitted(struct smew__lane_in *lane, uint64_t number)
 {
     lane->chain->barriers.clock++;
-    smew__lane_reader_note(&lane->reader, 1);
+    smew__lane_reader_note(&lane->reader, 1, lane->bus->run.position);
     note_in_flight(lane, number);
 }
 
@@ -316,7 +318,7 @@ void smew__lane_in_ran(struct smew__lane_in *lane, uint64_t number, uint64_t cou
     if (count == 0)
         return;
     lane->chain->barriers.clock += count;
-    smew__lane_reader_note(&lane->reader, count);
+    smew__lane_reader_note(&lane->reader, count, lane->bus->run.position);
     for (uint64_t i = number; i != number + count; i++) {
         note_entry(lane, i, SMEW__ENTRY_DONE);
         smew__lane_reader_complete(&lane->reader, i, SMEW_OK);
@@ -456,7 +458,7 @@ static bool serve(struct smew__lane_in *lane, struct smew__lane_pass *pass)
         return true;
     smew__bus_lock(bus);
     may = may_be_read(lane);
-    if (may && pass->polls && smew__lane_run_begin(lane)) {
+    if (may && pass->polls && !pass->takes && smew__lane_run_begin(lane)) {
         smew__bus_unlock(bus);
         may = run(lane, pass, &gone);
         if (gone)

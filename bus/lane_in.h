@@ -94,6 +94,7 @@ struct smew__lane_pass {
     bool arms;      /* lanes that it leaves empty */
     bool polls;     /* the poller's own: nobody has to be woken for what is due then */
     bool hasty;     /* passes over lanes that show no next record: ends and damage do not show */
+    bool takes;     /* runs nothing where it reads it */
     size_t runs;    /* as many may be run where they are read (lane_run.h); 0: no bound */
     bool more;      /* out: there is more in some lane */
     uint32_t count; /* out: records, added up */

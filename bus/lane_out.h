@@ -128,6 +128,8 @@ struct smew__lane_out *smew__lane_out_create(struct smew__producer *producer,
                                              uint32_t pool_bytes, struct smew__lane_out *after);
 /* What its records imply. */
 struct smew__lane_meaning smew__lane_out_meaning(struct smew__lane_out *lane);
+/* Commits what is sealed in it, and rings.  With the producer's lock held. */
+void smew__lane_out_commit(struct smew__lane_out *lane);
 /* Nothing follows in it.  With the producer's lock held. */
 void smew__lane_out_end(struct smew__lane_out *lane);
 /* Whatever is in it; for closing, when nothing runs any more. */

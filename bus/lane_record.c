@@ -13,16 +13,10 @@
 
 /* ---- names --------------------------------------------------------------------------- */
 
-void smew__lane_name_unref(struct smew__lane_name *name)
-{
-    if (name && --name->references == 0)
-        smew__free(name);
-}
-
 void smew__lane_names_fini(struct smew__lane_names *names)
 {
     for (uint32_t i = 1; i < names->room; i++)
-        smew__lane_name_unref(names->by_number[i]);
+        smew__free(names->by_number[i]);
     smew__free(names->by_number);
     smew__table_fini(&names->by_text);
     *names = (struct smew__lane_names){0};
@@ -64,7 +58,6 @@ static struct smew__lane_name *make_name(uint32_t number, struct smew__text text
     memcpy(name->text, text.data, text.size);
     name->size = (uint32_t)text.size;
     name->number = number;
-    name->references = 1;
     return name;
 }
 
@@ -290,7 +283,7 @@ static bool resolve(void *owner, enum smew__envelope_names which, uint32_t numbe
     return name_of(names, number, text);
 }
 
-/* The receiving side: the last definition of a number counts. */
+/* The receiving side: a number is defined again with the same text, or it is a lie. */
 static enum smew_status learn_name(struct smew__lane_names *names, uint32_t number,
                                    struct smew__text text)
 {
@@ -301,14 +294,12 @@ static enum smew_status learn_name(struct smew__lane_names *names, uint32_t numb
     if (!make_room(names, number))
         return SMEW_NO_MEMORY;
     name = names->by_number[number];
-    if (name && name->size == text.size && memcmp(name->text, text.data, text.size) == 0)
-        return SMEW_OK;
-    name = make_name(number, text);
-    if (!name)
-        return SMEW_NO_MEMORY;
-    smew__lane_name_unref(names->by_number[number]);
-    names->by_number[number] = name;
-    return SMEW_OK;
+    if (name)
+        return name->size == text.size && memcmp(name->text, text.data, text.size) == 0
+                   ? SMEW_OK
+                   : SMEW_CORRUPT;
+    names->by_number[number] = make_name(number, text);
+    return names->by_number[number] ? SMEW_OK : SMEW_NO_MEMORY;
 }
 
 static struct smew__text put_text(char **at, struct smew__text text)

@@ -25,10 +25,9 @@
 enum { SMEW__LANE_NAMES_MOST = 4095 }; /* of targets, and of events; further ones go as text */
 
 struct smew__lane_name {
-    uint32_t number;     /* from 1 on */
-    bool told;           /* a record with number and text was committed: `told_at` */
-    bool known;          /* and it was answered */
-    uint32_t references; /* the table's, and of who reads it meanwhile (lane_run.h) */
+    uint32_t number; /* from 1 on */
+    bool told;       /* a record with number and text was committed: `told_at` */
+    bool known;      /* and it was answered */
     uint64_t told_at;
     uint32_t size;
     char text[];
@@ -42,8 +41,6 @@ struct smew__lane_names {
 };
 
 void smew__lane_names_fini(struct smew__lane_names *names); /* a zeroed one is fine */
-
-void smew__lane_name_unref(struct smew__lane_name *name); /* NULL is fine */
 
 /* The receiving side's: the name of a number, or NULL. */
 static inline struct smew__lane_name *smew__lane_name_numbered(const struct smew__lane_names *names,

@@ -42,8 +42,6 @@ enum smew_status smew__lane_run_init(struct smew__lane_run *run)
 
 void smew__lane_run_fini(struct smew__lane_run *run)
 {
-    smew__lane_name_unref(run->target);
-    smew__lane_name_unref(run->event);
     smew__message_unref(run->message);
     smew__free(run->copy);
 }
@@ -79,6 +77,7 @@ bool smew__lane_run_begin(struct smew__lane_in *lane)
     run->lane = lane;
     run->working = false;
     run->settled = run->next = lane->reader.next_number;
+    run->position = lane->reader.next_position;
     run->bytes = 0;
     run->in_place = 0;
     run->most = smew__lane_reader_room(&lane->reader);
@@ -111,7 +110,6 @@ static void adopt(struct smew_bus *bus, struct smew_message *message)
 
     bus->stats.delivered++;
     bus->stats.polled++;
-    bus->stats.bytes_received += message->envelope.payload_size;
     smew__lane_in_admitted(run->lane, run->next);
     smew__intake_adopt(run->lane, run->next, message);
     run->current = message;
@@ -203,17 +201,6 @@ static const struct smew__lane_taker *find_taker(struct smew__lane_in *lane, uin
     return taker;
 }
 
-/* Nobody takes the name away while the handler reads it. */
-static struct smew__text use_name(struct smew__lane_name **used, struct smew__lane_name *name)
-{
-    if (*used != name) {
-        smew__lane_name_unref(*used);
-        *used = name;
-        name->references++;
-    }
-    return (struct smew__text){name->text, name->size};
-}
-
 /* The record as a message that the handler may see; false: it is none of ours. */
 static bool make_message(struct smew__lane_in *lane, const struct smew__lane_record *record)
 {
@@ -278,7 +265,7 @@ static enum outcome run_record(struct smew__lane_in *lane)
     struct smew__lane_run *run = &bus->run;
     const struct smew__lane_taker *taker;
     struct smew__lane_record record;
-    struct smew__lane_name *target, *event;
+    const struct smew__lane_name *target, *event;
 
     if (!smew__lane_reader_look(&lane->reader, &record))
         return smew__lane_reader_peek(&lane->reader) ? OTHER : NOTHING;
@@ -291,9 +278,11 @@ static enum outcome run_record(struct smew__lane_in *lane)
     taker = find_taker(lane, record.header.target, target);
     if (!taker->handler || !make_message(lane, &record))
         return OTHER;
-    run->message->envelope.target = use_name(&run->target, target);
-    run->message->envelope.event = use_name(&run->event, event);
+    /* They are there for as long as the lane is, which has the message in flight. */
+    run->message->envelope.target = (struct smew__text){target->text, target->size};
+    run->message->envelope.event = (struct smew__text){event->text, event->size};
     smew__lane_reader_pass(&lane->reader, &record);
+    run->position = lane->reader.next_position;
     if (!work(bus, taker))
         return OVER;
     if (!run->lane)

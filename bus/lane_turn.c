@@ -124,12 +124,13 @@ bool smew__lanes_use_poll(const struct smew_bus *bus)
 }
 
 /* With `reading` held: lanes of all channels, once each, unless it was given back meanwhile. */
-static void read_all(struct smew_bus *bus, struct smew__lane_pass *pass)
+static bool read_all(struct smew_bus *bus, struct smew__lane_pass *pass)
 {
     SMEW_LIST_EACH (link, &bus->inbounds) {
         if (!smew__lanes_read(SMEW_CONTAINER(link, struct smew__inbound, link), pass))
-            break;
+            return false;
     }
+    return true;
 }
 
 /* The same for what a poller that did not take the lanes may not leave. */
@@ -156,7 +157,8 @@ uint32_t smew__lanes_poll(struct smew_bus *bus, size_t most, size_t *ran)
     pass.arms = !turns->taken;
     /* Ends and damage: in lanes that are SHARED the service thread sees them. */
     pass.hasty = !turns->taken || turns->looks % THOROUGH != 0;
-    read_all(bus, &pass);
+    pass.takes = turns->cut_short;
+    turns->cut_short = !read_all(bus, &pass);
     *ran = pass.ran;
     if (!smew__bus_ours(bus))
         return pass.count;

@@ -24,6 +24,10 @@
  * whatever the program does.  A program with a loop of its own (smew_bus_fd) leaves lanes SHARED
  * and unread: its fd tells only of what the service thread has read.
  *
+ * A look that ended in the midst of a lane, since a handler was in the way (lane_run.h), is
+ * followed by one that takes from each lane in its turn, or the first lane's would be the only
+ * ones.
+ *
  * Locks: whoever reads lanes, or changes which there are, holds `reading`, whose owner is the
  * poller (base/sync/biased.h); the node's lock is taken after it.  The service thread waits for it,
  * for as long as the poller reads a budget of records, but never for a handler; the poller does not

@@ -66,6 +66,7 @@ struct smew__timer {
 struct smew__lane_turns {
     struct smew__biased reading; /* the poller is its owner */
     bool taken;                  /* by the poller; changes with the node's lock held, too */
+    bool cut_short;              /* the last look was, by what it ran */
     bool ignored;                /* the service thread was rung meanwhile, and did not look */
     struct smew__list untold;    /* lanes with completions that are told later: lane_in.c */
     uint64_t looks;              /* of the poller */
@@ -89,8 +90,8 @@ struct smew__lane_run {
     uint64_t in_place;            /* payloads of them */
     struct smew_message *message; /* what handlers see, again and again */
     struct smew_message *current; /* the delivery that it became */
-    struct smew__lane_name *target, *event;
-    uint8_t *copy; /* of a record's body */
+    uint64_t position;            /* behind the record that was passed last */
+    uint8_t *copy;                /* of a record's body */
     size_t copy_size;
     size_t source_size;
     char source[SMEW__ADDRESS_SIZE]; /* that the lane implies */

@@ -129,7 +129,7 @@ void smew__speaker_commit(struct smew__producer *producer)
     while ((link = smew__list_take(&producer->sealed)) != NULL) {
         struct smew__lane_out *lane = SMEW_CONTAINER(link, struct smew__lane_out, sealed);
 
-        smew__direct_commit(producer, lane);
+        smew__lane_out_commit(lane);
         if (lane->outgrown && !lane->ended)
             smew__lane_out_end(lane);
     }

@@ -64,7 +64,7 @@
  * Names.  A name is said by its text; by its number; or by both, and then this record *defines* the
  * number.  The sender may use the number alone once a record that defines it was completed with any
  * answer but CORRUPT: so a damaged record never takes others with it.  Targets, sources and events
- * have numbers of their own.  A number is defined again if need be: the last definition counts.  Of
+ * have numbers of their own.  A number is defined again if need be, with the same text.  Of
  * a source that is said by neither the lane says who it is; an event that is said by neither is
  * empty.
  *

@@ -35,6 +35,7 @@ enum smew_status smew__lane_reader_init(struct smew__lane_reader *reader,
         .done = done,
         .next_number = memory->first_number,
         .next_position = memory->first_position,
+        .taken_position = memory->first_position,
         .taken = memory->first_number,
         .completed = memory->first_number,
         .published = memory->first_number,
@@ -92,7 +93,7 @@ static enum smew_status lose(struct smew__lane_reader *reader, uint64_t count, u
 
     reader->searching = false;
     reader->next_number += count;
-    reader->next_position = position;
+    reader->next_position = reader->taken_position = position;
     reader->taken = reader->next_number;
     for (uint64_t i = 0; i < count; i++)
         smew__lane_reader_complete(reader, first + i, SMEW_CORRUPT);
@@ -240,9 +241,10 @@ void smew__lane_reader_pass(struct smew__lane_reader *reader,
     __builtin_prefetch(smew__ring_at(memory, reader->next_position + AHEAD));
 }
 
-void smew__lane_reader_note(struct smew__lane_reader *reader, uint64_t count)
+void smew__lane_reader_note(struct smew__lane_reader *reader, uint64_t count, uint64_t position)
 {
     reader->taken += count;
+    reader->taken_position = position;
 }
 
 static enum smew_status take(struct smew__lane_reader *reader, uint64_t commit,
@@ -251,7 +253,7 @@ static enum smew_status take(struct smew__lane_reader *reader, uint64_t commit,
     if (!look(reader, commit, record))
         return search_on(reader);
     smew__lane_reader_pass(reader, record);
-    reader->taken = reader->next_number;
+    smew__lane_reader_note(reader, 1, reader->next_position);
     return SMEW_OK;
 }
 

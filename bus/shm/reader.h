@@ -91,6 +91,7 @@ struct smew__lane_reader {
     uint8_t *done; /* by number, a ring of `window` */
     uint64_t next_number;
     uint64_t next_position;
+    uint64_t taken_position;
     uint64_t taken; /* next_number, but for records that were passed and not noted */
     uint64_t completed;
     uint64_t published; /* as much of it */
@@ -99,10 +100,10 @@ struct smew__lane_reader {
     uint32_t turn;
     uint32_t sleeps; /* how often it was armed */
     struct smew__lane_losses losses;
-    uint64_t losses_at;     /* number from which the present count of losses began */
-    uint64_t recent_losses; /* since then */
-    bool searching;         /* the next record's header is wrong, so its end is not known */
-    bool quarantined;       /* or closed: nothing more is read */
+    uint64_t losses_at;      /* number from which the present count of losses began */
+    uint64_t recent_losses;  /* since then */
+    bool searching;          /* the next record's header is wrong, so its end is not known */
+    atomic_bool quarantined; /* or closed: nothing more is read */
 };
 
 /* Before the producer has the memory. */
@@ -122,13 +123,13 @@ enum smew_status smew__lane_reader_next(struct smew__lane_reader *reader,
 /*
  * The happy path of next, in pieces.  look: the next record, if it is there and its header is
  * right; false says nothing but that next is to be asked.  pass: it is taken.  note: so many that
- * were passed are in flight, in their order; complete is for them from then on.
+ * were passed are in flight, in their order, up to a position; complete is for them from then on.
  */
 bool smew__lane_reader_look(const struct smew__lane_reader *reader,
                             struct smew__lane_record *record);
 void smew__lane_reader_pass(struct smew__lane_reader *reader,
                             const struct smew__lane_record *record);
-void smew__lane_reader_note(struct smew__lane_reader *reader, uint64_t count);
+void smew__lane_reader_note(struct smew__lane_reader *reader, uint64_t count, uint64_t position);
 /* How many more records may be in flight. */
 uint64_t smew__lane_reader_room(const struct smew__lane_reader *reader);
 

@@ -153,6 +153,13 @@ void smew__lane_writer_publish(struct smew__lane_writer *writer)
     }
 }
 
+void smew__lane_writer_withhold(struct smew__lane_writer *writer)
+{
+    for (; writer->head_number != writer->sealed_number; writer->head_number++)
+        flight_of(writer, writer->head_number)->withheld = true;
+    writer->head_position = writer->sealed_position;
+}
+
 uint64_t smew__lane_writer_commit(struct smew__lane_writer *writer,
                                   const struct smew__record_header *header)
 {
@@ -247,7 +254,8 @@ enum smew_status smew__lane_writer_read(const struct smew__lane_writer *writer, 
     position = flight_of(writer, number)->position;
     size = end_of(writer, number) - position;
     /* Relaxed: this side stored it. */
-    if (atomic_load_explicit(smew__ring_word(memory, position), memory_order_relaxed) != commit ||
+    if ((!flight_of(writer, number)->withheld &&
+         atomic_load_explicit(smew__ring_word(memory, position), memory_order_relaxed) != commit) ||
         !smew__ring_header(memory, position, commit, &copy) || smew__record_size(&copy) != size)
         return SMEW_CORRUPT;
     *body = smew__ring_at(memory, position) + HEADER;

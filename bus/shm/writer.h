@@ -65,6 +65,7 @@
 struct smew__flight {
     uint64_t position;
     uint64_t commit; /* its commit word */
+    bool withheld;   /* never committed: only this side knows of it */
     bool answered;   /* its answer was seen, before everything older had one */
 };
 
@@ -111,6 +112,10 @@ uint64_t smew__lane_writer_seal(struct smew__lane_writer *writer,
                                 const struct smew__record_header *header);
 /* Commits what is sealed. */
 void smew__lane_writer_publish(struct smew__lane_writer *writer);
+/*
+ * The lane is lost: what is sealed is in flight, to be sent again, and nobody else sees it.
+ */
+void smew__lane_writer_withhold(struct smew__lane_writer *writer);
 /* Both: one record, committed at once. */
 uint64_t smew__lane_writer_commit(struct smew__lane_writer *writer,
                                   const struct smew__record_header *header);
