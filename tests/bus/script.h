@@ -58,7 +58,7 @@ void script_say_large(struct script *script);
 /* Polls a node often, where nothing is to be found; the argument is the node. */
 void *script_look_often(void *host);
 /* The host takes "m" over, and notes what comes; the argument is the script. */
-void *script_take_over(void *script);
+void *script_take_over(void *argument);
 
 /* ---- for support_wait_until() ---- */
 
