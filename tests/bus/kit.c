@@ -337,7 +337,7 @@ struct warming {
 static bool is_warm(void *argument)
 {
     const struct warming *warming = argument;
-    bool quiet = kit_stats(warming->sender).in_flight == 0;
+    bool quiet = smew_bus_flush(warming->sender, 0) == SMEW_OK; /* before the next heartbeat */
 
     if (quiet && kit_stats(warming->sender).lanes_sent > warming->before)
         return true;

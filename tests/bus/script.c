@@ -2,7 +2,12 @@
 /* Handlers that run where a test wants them. */
 #include "tests/bus/script.h"
 
-enum { BEAT_MS = 20 };
+#include <string.h>
+
+enum {
+    BEAT_MS = 20,
+    LOOKS = 300, /* for what must not be there */
+};
 
 struct kit_log script_log;
 
@@ -39,6 +44,15 @@ void script_say_some(struct script *script)
     script_say(script, BEFORE);
 }
 
+void script_say_large(struct script *script)
+{
+    static char payload[SCRIPT_LARGE];
+
+    memcpy(payload, &script->next, sizeof(script->next));
+    script->next++;
+    script_note(script, smew_bus_send(script->bus, "m", "LARGE", payload, sizeof(payload), NULL));
+}
+
 void script_ask(struct script *script, void (*run)(struct script *script))
 {
     script->run = run;
@@ -63,6 +77,32 @@ bool script_says_in_lane(void *argument)
     script_run(script, script_say_some);
     kit_poll_until(script->host, &script_log, script->next);
     return kit_stats(script->bus).lanes_sent > before;
+}
+
+/* ---- other threads, other nodes ---------------------------------------------------------- */
+
+void *script_look_often(void *host)
+{
+    for (unsigned looks = 0; looks < LOOKS; looks++)
+        (void)!smew_bus_poll(host, looks % 16 ? 0 : 1, 0);
+    return NULL;
+}
+
+void *script_take_over(void *argument)
+{
+    struct script *script = argument;
+
+    script_note(script, smew_bus_register(script->host, "m", kit_note, &script_log, NULL, NULL));
+    return NULL;
+}
+
+bool script_takes_lanes(void *bus)
+{
+    struct smew_send_options options = SMEW_SEND_OPTIONS_INIT;
+
+    options.wait_ms = KIT_WAIT_MS;
+    (void)!kit_send_number(bus, "warm", 0, &options);
+    return kit_stats(bus).lanes_sent > 0;
 }
 
 /* ---- scenes ---------------------------------------------------------------------------- */

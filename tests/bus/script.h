@@ -9,7 +9,7 @@
 
 #include "tests/bus/kit.h"
 
-enum { BEFORE = 5 };
+enum { BEFORE = 5, SCRIPT_LARGE = 100000 };
 
 struct script {
     struct smew_bus *bus;               /* hosts "in", whose handler runs `run` */
@@ -50,7 +50,21 @@ void script_say(struct script *script, unsigned count);
 /* BEFORE of them, as a handler. */
 void script_say_some(struct script *script);
 
-/* For support_wait_until(): runs a handler that says some; did they go into a lane? */
+/* One number in a payload of SCRIPT_LARGE bytes, above half a lane. */
+void script_say_large(struct script *script);
+
+/* ---- threads, which assert nothing ---- */
+
+/* Polls a node often, where nothing is to be found; the argument is the node. */
+void *script_look_often(void *host);
+/* The host takes "m" over, and notes what comes; the argument is the script. */
+void *script_take_over(void *argument);
+
+/* ---- for support_wait_until() ---- */
+
+/* Sends to "warm" on another node; did anything go into a lane?  The argument is the node. */
+bool script_takes_lanes(void *bus);
+/* Runs a handler that says some; did they go into a lane?  The argument is the script. */
 bool script_says_in_lane(void *script);
 
 #endif

@@ -10,11 +10,9 @@
 
 enum {
     ROUNDS = 3000,
-    LOOKS = 300, /* of a receiver for what must not be there */
     LANE_BYTES = 4096,
     WINDOW = 64,
     MANY = 500, /* more than such a lane or window has room for */
-    LARGE = 100000,
 };
 
 /* ---- the way --------------------------------------------------------------------------- */
@@ -56,13 +54,6 @@ static void a_named_source_takes_lanes(void **state)
 
 /* ---- nothing before it returns --------------------------------------------------------- */
 
-static void *poll_often(void *host)
-{
-    for (unsigned looks = 0; looks < LOOKS; looks++)
-        (void)!smew_bus_poll(host, looks % 16 ? 0 : 1, 0);
-    return NULL;
-}
-
 /* The receiver looks while the handler is still at work. */
 static void say_and_be_looked_for(struct script *script)
 {
@@ -71,7 +62,8 @@ static void say_and_be_looked_for(struct script *script)
     pthread_t thread;
 
     script_say(script, BEFORE);
-    if (pthread_create(&thread, NULL, poll_often, script->host) || pthread_join(thread, NULL))
+    if (pthread_create(&thread, NULL, script_look_often, script->host) ||
+        pthread_join(thread, NULL))
         script_note(script, SMEW_NO_MEMORY);
     if (kit_log_count(&script_log) != seen || kit_stats(script->host).bytes_received != received)
         script_note(script, SMEW_REJECTED);
@@ -264,20 +256,11 @@ static void a_handler_does_not_wait_for_a_larger_lane(void **state)
 }
 
 /* Nothing but large ones: the first goes the common way, and a pool is asked for. */
-static void say_large(struct script *script)
-{
-    static char payload[LARGE];
-
-    memcpy(payload, &script->next, sizeof(script->next));
-    script->next++;
-    script_note(script, smew_bus_send(script->bus, "m", "LARGE", payload, LARGE, NULL));
-}
-
 static bool says_pooled(void *argument)
 {
     struct script *script = argument;
 
-    script_run(script, say_large);
+    script_run(script, script_say_large);
     kit_poll_until(script->host, &script_log, script->next);
     return kit_stats(script->bus).pooled > 0;
 }
@@ -289,10 +272,10 @@ static void large_ones_get_a_pool(void **state)
     (void)state;
     script_open(&script, NULL);
     assert_true(support_wait_until(says_pooled, &script, KIT_WAIT_MS));
-    script_run(&script, say_large);
+    script_run(&script, script_say_large);
     script_run(&script, script_say_some);
     script_expect_all(&script);
-    assert_int_equal(script_log.seen[0].size, LARGE);
+    assert_int_equal(script_log.seen[0].size, SCRIPT_LARGE);
     script_close(&script);
 }
 
@@ -305,12 +288,14 @@ static void lend_and_send(struct script *script)
     void *payload = NULL;
 
     script_say(script, 1);
-    script_note(script, smew_bus_loan(script->bus, "m", "N", LARGE / 100, NULL, &loan, &payload));
+    script_note(script,
+                smew_bus_loan(script->bus, "m", "N", SCRIPT_LARGE / 100, NULL, &loan, &payload));
     if (kit_send_number(script->bus, "m", UINT64_MAX, NULL) != SMEW_BUSY)
         script_note(script, SMEW_REJECTED);
-    memset(payload, 0xa5, LARGE / 100);
+    memset(payload, 0xa5, SCRIPT_LARGE / 100);
     smew_loan_cancel(loan);
-    script_note(script, smew_bus_loan(script->bus, "m", "N", LARGE / 100, NULL, &loan, &payload));
+    script_note(script,
+                smew_bus_loan(script->bus, "m", "N", SCRIPT_LARGE / 100, NULL, &loan, &payload));
     memcpy(payload, &script->next, sizeof(script->next));
     script_note(script, smew_loan_send(loan, sizeof(script->next)));
     script->next++;

@@ -4,64 +4,25 @@
  * lost, the receiver leaves or is killed, and the speaker's thread ends.  All of it arrives, once
  * and in its order.
  */
+#include "tests/bus/inside.h"
 #include "tests/bus/script.h"
-
-#include <sys/socket.h>
-
-#include "bus/lane_out.h"
-#include "bus/service.h"
 
 enum { AFTER = 7, BEAT_MS = 20 };
 
 /* ---- a lane that is lost ----------------------------------------------------------------- */
 
-/* The lanes of the thread that opened the node; with the producer's lock held. */
-static struct smew__producer *producer_of(struct smew_bus *bus)
-{
-    return SMEW_CONTAINER(bus->producers.next, struct smew__producer, link);
-}
-
-static bool has_lost_all(void *bus)
-{
-    struct smew__producer *producer = producer_of(bus);
-    bool all = true;
-
-    smew__producer_lock(producer);
-    SMEW_LIST_EACH (link, &producer->lanes)
-        all = all && SMEW_CONTAINER(link, struct smew__lane_out, link)->state == SMEW__LANE_LOST;
-    smew__producer_unlock(producer);
-    return all;
-}
-
 static void await_loss(struct script *script)
 {
-    if (!support_wait_until(has_lost_all, script->bus, KIT_WAIT_MS))
+    if (!support_wait_until(inside_lost_all, script->bus, KIT_WAIT_MS))
         script_note(script, SMEW_TIMEOUT);
 }
 
-/* On the service thread, whose the channels are: connections break, as sockets do. */
-static void break_connections(struct smew_bus *bus, struct smew__timer *timer)
-{
-    struct smew__peer *peer;
-    size_t cursor = 0;
-
-    (void)timer;
-    while ((peer = smew__table_next(&bus->peers, &cursor)) != NULL) {
-        if (peer->channel)
-            (void)shutdown(peer->channel->ops->interest(peer->channel).fd, SHUT_RDWR);
-    }
-}
-
-/* They do while a handler has written in its lanes. */
+/* Connections break while a handler has written in its lanes. */
 static void say_and_lose(struct script *script)
 {
-    struct smew__timer *timer = script->argument;
-
     script_say(script, BEFORE);
-    smew__bus_lock(script->bus);
-    if (!smew__timer_set(script->bus, timer, smew_now_ns()))
+    if (!inside_run(script->bus, inside_break_connections))
         script_note(script, SMEW_NO_MEMORY);
-    smew__bus_unlock(script->bus);
     await_loss(script);
     script_say(script, AFTER);
 }
@@ -73,12 +34,10 @@ static bool has_sent_again(void *bus)
 
 static void a_lane_is_lost_in_a_handler(void **state)
 {
-    struct smew__timer timer = {.run = break_connections};
     struct script script;
 
     (void)state;
     script_open_beating(&script);
-    script.argument = &timer;
     for (int i = 0; i < 10; i++) {
         script_run(&script, script_say_some); /* perhaps read, perhaps not, when the lane is lost */
         script_run(&script, say_and_lose);
@@ -139,23 +98,6 @@ static int host_in_child(void *argument)
         (void)!smew_bus_poll(bus, 1000, 1);
 }
 
-static bool takes_lanes(void *bus)
-{
-    struct smew_send_options options = SMEW_SEND_OPTIONS_INIT;
-
-    options.wait_ms = KIT_WAIT_MS;
-    (void)!kit_send_number(bus, "warm", 0, &options);
-    return kit_stats(bus).lanes_sent > 0;
-}
-
-static void *take_over(void *argument)
-{
-    struct script *script = argument;
-
-    script_note(script, smew_bus_register(script->host, "m", kit_note, &script_log, NULL, NULL));
-    return NULL;
-}
-
 static void say_and_kill(struct script *script)
 {
     pthread_t thread;
@@ -163,7 +105,7 @@ static void say_and_kill(struct script *script)
     script_say(script, BEFORE);
     support_kill(*(pid_t *)script->argument);
     await_loss(script);
-    if (pthread_create(&thread, NULL, take_over, script) || pthread_join(thread, NULL))
+    if (pthread_create(&thread, NULL, script_take_over, script) || pthread_join(thread, NULL))
         script_note(script, SMEW_NO_MEMORY);
     script_say(script, AFTER);
 }
@@ -181,7 +123,7 @@ static void its_receiver_is_killed_in_a_handler(void **state)
     script.bus = kit_open(&options);
     script.host = kit_open(NULL);
     kit_register(script.bus, "in", script_handle, &script);
-    assert_true(support_wait_until(takes_lanes, script.bus, KIT_WAIT_MS));
+    assert_true(support_wait_until(script_takes_lanes, script.bus, KIT_WAIT_MS));
     assert_int_equal(smew_bus_flush(script.bus, KIT_WAIT_MS), SMEW_OK);
     script_run(&script, say_and_kill);
     script_run(&script, script_say_some);

@@ -6,7 +6,7 @@
  * To hold the sender's service thread at such a moment a timer of its node is used, which is no
  * part of the public API.
  */
-#include "tests/bus/kit.h"
+#include "tests/bus/inside.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,41 +14,8 @@
 #include "base/clock.h"
 #include "bus/lane_out.h"
 #include "bus/node.h"
-#include "bus/service.h"
 
 enum { LARGE = 200000, OLDER = 3 };
-
-/* ---- a service thread that stands still ------------------------------------------------ */
-
-struct gate {
-    struct smew__timer timer;
-    atomic_bool shut;
-    atomic_bool open;
-};
-
-static bool is_set(void *flag)
-{
-    return *(atomic_bool *)flag;
-}
-
-static void stand(struct smew_bus *bus, struct smew__timer *timer)
-{
-    struct gate *gate = SMEW_CONTAINER(timer, struct gate, timer);
-
-    smew__bus_unlock(bus);
-    gate->shut = true;
-    (void)support_wait_until(is_set, &gate->open, KIT_WAIT_MS);
-    smew__bus_lock(bus);
-}
-
-static void gate_shut(struct gate *gate, struct smew_bus *bus)
-{
-    *gate = (struct gate){.timer = {.run = stand}};
-    smew__bus_lock(bus);
-    assert_true(smew__timer_set(bus, &gate->timer, smew_now_ns()));
-    smew__bus_unlock(bus);
-    assert_true(support_wait_until(is_set, &gate->shut, KIT_WAIT_MS));
-}
 
 /* ---- order --------------------------------------------------------------------------- */
 
@@ -73,7 +40,7 @@ static void what_was_refused_goes_first(void **state)
     struct smew_bus *host = kit_open(NULL);
     struct smew_bus *sender = kit_open(NULL);
     static struct kit_log log;
-    struct gate gate;
+    struct inside_gate gate;
     uint64_t received;
 
     (void)state;
@@ -88,7 +55,7 @@ static void what_was_refused_goes_first(void **state)
     for (uint64_t until_ns = smew__deadline_ns(KIT_WAIT_MS);
          kit_stats(host).bytes_received < received;)
         assert_true(smew_now_ns() < until_ns);
-    gate_shut(&gate, sender);
+    inside_gate_shut(&gate, sender);
     assert_int_equal(smew_bus_unregister(host, "m"), SMEW_OK);
     kit_register(host, "m", kit_note, &log);
     kit_send(sender, "m", OLDER);
@@ -126,7 +93,7 @@ static void *fill_and_end(void *argument)
     while ((filler->status = kit_send_number(filler->bus, "m", filler->sent, &options)) == SMEW_OK)
         filler->sent++;
     filler->full = true;
-    if (support_wait_until(is_set, &filler->go_on, KIT_WAIT_MS))
+    if (support_wait_until(inside_is_set, &filler->go_on, KIT_WAIT_MS))
         filler->status = kit_send_number(filler->bus, "m", filler->sent++, NULL);
     return NULL;
 }
@@ -151,7 +118,7 @@ static void an_unused_lane_takes_nothing_along(void **state)
     struct smew_bus *host = kit_open(NULL);
     struct filler filler = {0};
     static struct kit_log log;
-    struct gate gate;
+    struct inside_gate gate;
     pthread_t thread;
 
     (void)state;
@@ -161,11 +128,11 @@ static void an_unused_lane_takes_nothing_along(void **state)
     kit_log_init(&log);
     kit_register(host, "m", kit_note, &log);
     assert_int_equal(pthread_create(&thread, NULL, fill_and_end, &filler), 0);
-    assert_true(support_wait_until(is_set, &filler.full, KIT_WAIT_MS));
+    assert_true(support_wait_until(inside_is_set, &filler.full, KIT_WAIT_MS));
     assert_int_equal(filler.status, SMEW_FULL);
     assert_true(support_wait_until(has_two_lanes, host, KIT_WAIT_MS));
     kit_poll_until(host, &log, filler.sent);
-    gate_shut(&gate, host);
+    inside_gate_shut(&gate, host);
     filler.go_on = true;
     assert_int_equal(pthread_join(thread, NULL), 0);
     assert_int_equal(filler.status, SMEW_OK);
