@@ -249,7 +249,6 @@ static void on_ended(struct smew_bus *bus, const struct smew_message *message, v
     atomic_store(&host->step, 1);
     while (atomic_load(&host->step) != 2)
         ;
-    host->wrong += !host->bus->run.lane; /* somebody ended the run: it proves nothing */
     host->held[0] = smew_message_hold(message);
 }
 

@@ -109,14 +109,13 @@ static void a_busy_poller_reads_itself(void **state)
     close_both(&host, sender);
 }
 
-static void a_sleepy_one_does_too(void **state)
+static void a_sleepy_one_misses_nothing(void **state)
 {
     struct host host = {.bus = open_host()};
     struct smew_bus *sender = open_sender(&host);
 
     (void)state;
     poll_for_all(&host, sender, KIT_WAIT_MS);
-    assert_true(kit_stats(host.bus).polled > 0);
     close_both(&host, sender);
 }
 
@@ -414,7 +413,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SUPPORT_TEST(a_busy_poller_reads_itself),
-        SUPPORT_TEST(a_sleepy_one_does_too),
+        SUPPORT_TEST(a_sleepy_one_misses_nothing),
         SUPPORT_TEST(it_may_wait_as_it_likes),
         SUPPORT_TEST(it_waits_in_no_other_way),
         SUPPORT_TEST(with_a_loop_of_its_own_it_does_not),
