@@ -204,8 +204,8 @@ struct smew_send_options {
 
 /*
  * Sends an event to a machine.  Copies target, event and payload; `payload` may be NULL when
- * size_bytes is 0.  Inside a handler it never waits: the message goes to the node's outbox and
- * is accepted when there is room.  [any]
+ * size_bytes is 0.  Inside a handler it never waits: the message is accepted when the handler
+ * returns or, from the node's outbox, when there is room.  [any]
  *
  * Accepted means on `inproc` and sockets that it is in the sender's window, and on shared memory
  * that it lies in the receiver's, where it survives the sender; but with SMEW_NOW before the
@@ -356,7 +356,8 @@ SMEW_API void smew_bus_unsubscribe(struct smew_bus *bus, struct smew_subscriptio
 
 /*
  * Keeps a message beyond its handler's return: it counts as unprocessed until completed.  The
- * result is the same message, now the caller's.  NULL when out of memory.  [handler]
+ * result is the message, now the caller's; what the handler was given may end with it.  Once for a
+ * message.  NULL when out of memory.  [handler]
  */
 SMEW_API SMEW_MUST_USE struct smew_message *smew_message_hold(const struct smew_message *message);
 
