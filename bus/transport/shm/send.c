@@ -308,7 +308,7 @@ static enum smew_status begin(struct smew__shm_end *end)
 {
     enum smew_status status = smew__shm_hear_hello(end);
 
-    if (status != SMEW_OK)
+    if (status != SMEW_OK || end->sending != SMEW_OK) /* it left before we had its memory */
         return status;
     status = smew__lane_writer_init(&end->out, &end->out_memory);
     end->writing = status == SMEW_OK;
