@@ -17,6 +17,9 @@
 
 enum { MANY = 200, LARGE = 20000, THREADS = 4, ROUNDS = 50000, HELD = 16 };
 
+/* Bytes that the C library may have taken for itself meanwhile. */
+enum { LITTLE = 64 * 1024 };
+
 /* Around each step of size, and beyond those that are kept. */
 static void test_every_size(void **state)
 {
@@ -109,7 +112,7 @@ static void test_what_is_not_needed_goes(void **state)
     assert_true(in_use() < kept);
     assert_true(in_use() >= before + (size_t)MANY / 2 * LARGE); /* a pause does not cost all */
     trim_all();
-    assert_true(in_use() <= before);
+    assert_true(in_use() <= before + LITTLE);
 }
 
 static void test_there_is_a_limit(void **state)
@@ -124,7 +127,7 @@ static void test_there_is_a_limit(void **state)
         smew__block_free(blocks[i]);
     assert_true(in_use() <= before + (size_t)17 * 1024 * 1024);
     trim_all();
-    assert_true(in_use() <= before);
+    assert_true(in_use() <= before + LITTLE);
 }
 
 static void take_and_give(void *argument)
