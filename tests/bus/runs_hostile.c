@@ -262,6 +262,18 @@ static void *become_a_sink(void *argument)
     return NULL;
 }
 
+/* One message after the other, until a handler has come so far. */
+static void send_until(struct host *host, unsigned step)
+{
+    while (atomic_load(&host->step) != step) {
+        uint64_t next = host->next;
+
+        kit_send(host->sender, "m", host->next);
+        while (host->next == next)
+            (void)!smew_bus_poll(host->bus, 0, 0);
+    }
+}
+
 static void held_is_counted_down(void **state)
 {
     static struct host host;
@@ -270,13 +282,7 @@ static void held_is_counted_down(void **state)
     (void)state;
     open_both(&host, on_ended);
     pthread_create(&thread, NULL, become_a_sink, &host);
-    while (atomic_load(&host.step) != 2) {
-        uint64_t next = host.next;
-
-        kit_send(host.sender, "m", host.next);
-        while (host.next == next)
-            (void)!smew_bus_poll(host.bus, 0, 0);
-    }
+    send_until(&host, 2);
     pthread_join(thread, NULL);
     assert_non_null(host.held[0]);
     smew_message_complete(host.held[0], SMEW_OK);
@@ -333,13 +339,7 @@ static void a_child_holds_nothing(void **state)
     (void)state;
     open_both(&host, on_forking);
     pthread_create(&thread, NULL, keep_locked, &host);
-    while (atomic_load(&host.step) != 3) {
-        uint64_t next = host.next;
-
-        kit_send(host.sender, "m", host.next);
-        while (host.next == next)
-            (void)!smew_bus_poll(host.bus, 0, 0);
-    }
+    send_until(&host, 3);
     pthread_join(thread, NULL);
     close_both(&host);
 }
