@@ -99,6 +99,12 @@ static bool is_name(const char *text)
     return text && smew__text_is_name(text, strlen(text));
 }
 
+/* An id, and no pattern. */
+static bool is_target(const char *text)
+{
+    return is_name(text) && !strchr(text, '*');
+}
+
 static enum smew_status check_headers(const struct smew_send_options *options,
                                       struct smew__envelope_header *headers)
 {
@@ -120,8 +126,7 @@ static enum smew_status check_headers(const struct smew_send_options *options,
 static enum smew_status check(const struct smew_bus *bus, const struct smew__post *post,
                               const struct smew_send_options *options)
 {
-    if (!is_name(post->target) || !is_name(post->event) || strchr(post->target, '*') ||
-        (post->payload_size && !post->payload))
+    if (!is_target(post->target) || !is_name(post->event) || (post->payload_size && !post->payload))
         return SMEW_INVALID;
     if (post->payload_size > bus->options.payload_max)
         return SMEW_TOO_BIG;
