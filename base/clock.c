@@ -27,9 +27,12 @@ uint64_t smew__clock_wall_ns(void)
     return read_clock(CLOCK_REALTIME);
 }
 
-uint64_t smew__clock_wall_coarse_ns(void)
+uint64_t smew__clock_wall_coarse_ms(void)
 {
-    return read_clock(CLOCK_REALTIME_COARSE);
+    struct timespec now = {0};
+
+    (void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / SMEW_NS_PER_MS;
 }
 
 uint64_t smew__deadline_ns(uint64_t timeout_ms)

@@ -11,8 +11,8 @@
 #define SMEW_NEVER_NS UINT64_MAX
 
 uint64_t smew__clock_wall_ns(void); /* since 1970; only for time stamps, never for waiting */
-/* The same as of the kernel's last tick, which is up to 10 ms ago: several times as fast. */
-uint64_t smew__clock_wall_coarse_ns(void);
+/* The same as of the kernel's last tick, up to 10 ms ago, several times as fast. */
+uint64_t smew__clock_wall_coarse_ms(void);
 
 /* smew_now_ns() + ms, saturating. */
 uint64_t smew__deadline_ns(uint64_t timeout_ms);

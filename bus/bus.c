@@ -46,11 +46,6 @@ enum {
 
 /* ---- the lock ------------------------------------------------------------------------ */
 
-bool smew__bus_ours(const struct smew_bus *bus)
-{
-    return bus && bus->process_token == smew__process_token();
-}
-
 void smew__bus_lock(struct smew_bus *bus)
 {
     smew__mutex_lock(&bus->lock);
@@ -291,6 +286,7 @@ enum smew_status smew_bus_open(const char *url, const struct smew_bus_options *o
     if (!bus)
         return smew__fail(error, SMEW_NO_MEMORY, "out of memory");
     bus->wake_fd = -1;
+    bus->process_token_now = smew__process_token_at();
     bus->process_token = smew__process_token();
     bus->incarnation = smew__random64();
     bus->opened_ns = smew_now_ns();

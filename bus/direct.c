@@ -80,42 +80,6 @@ void smew__direct_leave(struct smew__producer *producer, const char *target,
 
 /* ---- writing ------------------------------------------------------------------------- */
 
-bool smew__direct_is_ready(const struct smew_bus *bus, const struct smew__trail *trail)
-{
-    return trail->lane && !trail->detour && trail->lane->state == SMEW__LANE_GRANTED &&
-           !trail->lane->failed && !trail->lane->ended &&
-           trail->epoch == smew__directory_epoch(bus->directory);
-}
-
-/* Only its thread writes it. */
-static void add(atomic_uint_fast64_t *counter, uint64_t more)
-{
-    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + more,
-                          memory_order_relaxed);
-}
-
-void smew__direct_note(struct smew__producer *producer, struct smew__trail *trail, size_t bytes,
-                       uint64_t number)
-{
-    struct smew__lane_out *lane = trail->lane;
-
-    lane->trails[number & (lane->memory.window - 1)] = trail;
-    trail->sent_on = lane;
-    trail->last = number;
-    trail->alone = false;
-    add(&producer->bytes, bytes);
-}
-
-void smew__direct_sent(struct smew__producer *producer, struct smew__lane_out *lane)
-{
-    const struct smew__handler_context *context = smew__handler_current();
-
-    if (context && context->bus == producer->bus)
-        smew__speaker_sealed(producer, lane);
-    else
-        smew__lane_out_commit(lane);
-}
-
 static uint64_t finish(struct smew__producer *producer, struct smew__lane_out *lane,
                        const struct smew__envelope *envelope, struct smew__lane_draft *draft)
 {
@@ -246,7 +210,7 @@ static enum outcome write_record(struct attempt *attempt, struct smew__trail *tr
     case SMEW_OK:
         if (attempt->loan)
             return DONE;
-        smew__direct_note(attempt->producer, trail, envelope.payload_size, number);
+        smew__trail_note(attempt->producer, trail, envelope.payload_size, number);
         smew__direct_sent(attempt->producer, lane);
         return DONE;
     case SMEW_TOO_BIG:
@@ -478,7 +442,7 @@ static enum outcome try_lane(struct attempt *attempt)
 
     smew__producer_lock(producer);
     trail = smew__trail_find(producer, attempt->envelope->target);
-    ready = trail && smew__direct_is_ready(attempt->bus, trail);
+    ready = trail && smew__trail_is_ready(attempt->bus, trail);
     if (ready) {
         outcome = write_record(attempt, trail);
         if (outcome == DONE && attempt->status == SMEW_FULL)
@@ -551,8 +515,8 @@ bool smew__direct_return(struct smew__direct_loan *loan, struct smew__envelope *
     trail = envelope ? smew__trail_find(producer, envelope->target) : NULL;
     if (envelope && still_leads(loan, trail)) {
         envelope->flags = loan->alone ? SMEW__ENVELOPE_ALONE : 0;
-        smew__direct_note(producer, trail, envelope->payload_size,
-                          finish(producer, lane, envelope, &loan->draft));
+        smew__trail_note(producer, trail, envelope->payload_size,
+                         finish(producer, lane, envelope, &loan->draft));
         smew__direct_sent(producer, lane);
         sent = true;
     } else if (trail) {

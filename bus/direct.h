@@ -9,8 +9,10 @@
  * and so does what may not overtake something that went that way.
  */
 
+#include "bus/handler.h"
 #include "bus/lane_out.h"
 #include "bus/send.h"
+#include "bus/speaker.h"
 
 /*
  * Without a lock; inside handlers it never waits.  *passed: the message is to go the common way,
@@ -44,16 +46,19 @@ bool smew__direct_return(struct smew__direct_loan *loan, struct smew__envelope *
 /* Gives a record back that was not committed. */
 void smew__direct_release(struct smew__direct_loan *loan);
 
-/* May a record for this trail be written now?  With the producer's lock held. */
-bool smew__direct_is_ready(const struct smew_bus *bus, const struct smew__trail *trail);
-/* It was sealed in the trail's lane: notes it.  With the producer's lock held. */
-void smew__direct_note(struct smew__producer *producer, struct smew__trail *trail, size_t bytes,
-                       uint64_t number);
 /*
  * What is sealed in the lane is sent: committed at once, or when the calling thread's handler
  * returns.  With the producer's lock held.
  */
-void smew__direct_sent(struct smew__producer *producer, struct smew__lane_out *lane);
+static inline void smew__direct_sent(struct smew__producer *producer, struct smew__lane_out *lane)
+{
+    const struct smew__handler_context *context = smew__handler_current();
+
+    if (context && context->bus == producer->bus)
+        smew__speaker_sealed(producer, lane);
+    else
+        smew__lane_out_commit(lane);
+}
 
 /*
  * The producer's next message for a target goes the common way: not before *behind is clear, where

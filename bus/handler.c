@@ -15,27 +15,22 @@
 #include "bus/service.h"
 #include "bus/speaker.h"
 
-static _Thread_local struct smew__handler_context context;
-
-struct smew__handler_context *smew__handler_current(void)
-{
-    return context.bus ? &context : NULL;
-}
+_Thread_local struct smew__handler_context smew__handling;
 
 void smew__handler_enter(struct smew_bus *bus, struct smew_message *message)
 {
-    context.bus = bus;
-    context.message = message;
-    context.cause = message;
-    context.sunk = false;
-    context.speaker = NULL;
-    smew__list_init(&context.sends);
+    smew__handling.bus = bus;
+    smew__handling.message = message;
+    smew__handling.cause = message;
+    smew__handling.sunk = false;
+    smew__handling.speaker = NULL;
+    smew__list_init(&smew__handling.sends);
 }
 
 void smew__handler_enter_run(struct smew_bus *bus, struct smew_message *message)
 {
     smew__handler_enter(bus, message);
-    context.cause = NULL;
+    smew__handling.cause = NULL;
 }
 
 bool smew__handler_keep(struct smew__handler_context *handler)
@@ -47,22 +42,22 @@ bool smew__handler_keep(struct smew__handler_context *handler)
 
 static void commit(struct smew_bus *bus)
 {
-    if (context.speaker)
-        smew__speaker_commit(context.speaker);
-    if (smew__list_empty(&context.sends))
+    if (smew__handling.speaker)
+        smew__speaker_commit(smew__handling.speaker);
+    if (smew__list_empty(&smew__handling.sends))
         return;
     smew__bus_lock(bus);
-    smew__outbox_commit(bus, &context.sends);
+    smew__outbox_commit(bus, &smew__handling.sends);
     smew__bus_unlock(bus);
 }
 
 void smew__handler_leave(struct smew_bus *bus)
 {
     /* A child that the handler forked commits nothing. */
-    if ((context.speaker || !smew__list_empty(&context.sends)) && smew__bus_ours(bus))
+    if ((smew__handling.speaker || !smew__list_empty(&smew__handling.sends)) && smew__bus_ours(bus))
         commit(bus);
-    context.bus = NULL;
-    context.message = NULL;
+    smew__handling.bus = NULL;
+    smew__handling.message = NULL;
 }
 
 void smew__bus_enter(struct smew_bus *bus, struct smew_message *message)
@@ -72,7 +67,7 @@ void smew__bus_enter(struct smew_bus *bus, struct smew_message *message)
         ;
     smew__bus_unlock(bus);
     smew__handler_enter(bus, message);
-    context.sunk = true;
+    smew__handling.sunk = true;
 }
 
 void smew__bus_leave(struct smew_bus *bus)
@@ -82,7 +77,7 @@ void smew__bus_leave(struct smew_bus *bus)
 
 bool smew__bus_inside(void)
 {
-    return context.bus != NULL;
+    return smew__handling.bus != NULL;
 }
 
 /* True when the message's own deadline has passed: its handler does not see it. */
@@ -113,14 +108,15 @@ struct smew_message *smew_message_hold(const struct smew_message *message)
 {
     struct smew_message *held;
 
-    if (!context.bus || !message || context.message != message || !smew__bus_ours(context.bus) ||
-        !smew__handler_keep(&context) || context.cause->delivery.held)
+    if (!smew__handling.bus || !message || smew__handling.message != message ||
+        !smew__bus_ours(smew__handling.bus) || !smew__handler_keep(&smew__handling) ||
+        smew__handling.cause->delivery.held)
         return NULL;
-    held = context.cause;
+    held = smew__handling.cause;
     smew__message_ref(held);
     atomic_fetch_add_explicit(&held->delivery.unsettled, 1, memory_order_relaxed);
     held->delivery.held = true;
-    atomic_fetch_add_explicit(&context.bus->held, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&smew__handling.bus->held, 1, memory_order_relaxed);
     return held;
 }
 
@@ -154,9 +150,9 @@ void smew_message_complete(struct smew_message *message, enum smew_status result
 
 void smew_message_reject(const struct smew_message *message)
 {
-    if (context.message != message || !message)
+    if (smew__handling.message != message || !message)
         return;
-    context.message->delivery.result = SMEW_REJECTED;
-    if (context.cause)
-        context.cause->delivery.result = SMEW_REJECTED;
+    smew__handling.message->delivery.result = SMEW_REJECTED;
+    if (smew__handling.cause)
+        smew__handling.cause->delivery.result = SMEW_REJECTED;
 }

@@ -21,8 +21,13 @@ struct smew__handler_context {
     struct smew__producer *speaker; /* has records that are committed on leaving; or NULL */
 };
 
+extern _Thread_local struct smew__handler_context smew__handling;
+
 /* The calling thread's context, or NULL outside of handlers. */
-struct smew__handler_context *smew__handler_current(void);
+static inline struct smew__handler_context *smew__handler_current(void)
+{
+    return smew__handling.bus ? &smew__handling : NULL;
+}
 
 /* Runs the handler of a queued delivery; a smew__due's run.  The caller settles the message. */
 void smew__handler_run(struct smew_bus *bus, struct smew__due *due);

@@ -319,10 +319,9 @@ void smew__lane_in_ran(struct smew__lane_in *lane, uint64_t number, uint64_t cou
         return;
     lane->chain->barriers.clock += count;
     smew__lane_reader_note(&lane->reader, count, lane->bus->run.position);
-    for (uint64_t i = number; i != number + count; i++) {
+    for (uint64_t i = number; i != number + count; i++)
         note_entry(lane, i, SMEW__ENTRY_DONE);
-        smew__lane_reader_complete(&lane->reader, i, SMEW_OK);
-    }
+    smew__lane_reader_complete_all(&lane->reader, number, count);
     publish(lane);
 }
 

@@ -163,8 +163,24 @@ void smew__lanes_watch(struct smew_bus *bus);
 /* Adds what lanes did to the statistics.  With the node's lock held. */
 void smew__lanes_stats(const struct smew_bus *bus, struct smew_bus_stats *stats);
 
+/* The calling thread's producers, one a node that it sends through. */
+struct smew__own_producer {
+    uint64_t node; /* 0: free */
+    struct smew_bus *bus;
+    struct smew__producer *producer;
+};
+enum { SMEW__PRODUCERS_MOST = 16 };
+extern _Thread_local struct smew__own_producer smew__own_producers[SMEW__PRODUCERS_MOST];
+
 /* The calling thread's producer on this node, or NULL: none yet (or out of memory). */
-struct smew__producer *smew__producer_find(const struct smew_bus *bus);
+static inline struct smew__producer *smew__producer_find(const struct smew_bus *bus)
+{
+    for (unsigned i = 0; i < SMEW__PRODUCERS_MOST; i++) {
+        if (smew__own_producers[i].node == bus->incarnation)
+            return smew__own_producers[i].producer;
+    }
+    return NULL;
+}
 struct smew__producer *smew__producer_get(struct smew_bus *bus);
 /* Its lock, whoever asks. */
 void smew__producer_lock(struct smew__producer *producer);

@@ -102,7 +102,7 @@ void smew__lane_undefine(const struct smew__lane_meaning *meaning, uint64_t numb
 /* ---- writing ------------------------------------------------------------------------- */
 
 /* The name's number for this record, and whether its text goes along. */
-static uint32_t use_number(struct smew__lane_name *name, const struct smew__lane_writer *writer,
+static uint16_t use_number(struct smew__lane_name *name, const struct smew__lane_writer *writer,
                            enum smew__envelope_names which, uint8_t *defines)
 {
     if (!name)
@@ -111,7 +111,7 @@ static uint32_t use_number(struct smew__lane_name *name, const struct smew__lane
         name->known = smew__lane_writer_settled(writer, name->told_at);
     if (!name->known)
         *defines |= (uint8_t)which;
-    return name->number;
+    return (uint16_t)name->number; /* SMEW__LANE_NAMES_MOST */
 }
 
 static void note_told(struct smew__lane_name *name, uint64_t number)
@@ -191,7 +191,7 @@ enum smew_status smew__lane_begin(struct smew__lane_writer *writer,
     draft->numbers.target =
         use_number(draft->target, writer, SMEW__ENVELOPE_TARGET, &draft->numbers.defines);
     draft->numbers.event =
-        (uint16_t)use_number(draft->event, writer, SMEW__ENVELOPE_EVENT, &draft->numbers.defines);
+        use_number(draft->event, writer, SMEW__ENVELOPE_EVENT, &draft->numbers.defines);
     envelope->id = implied.id;
     return reserve(writer, meaning, envelope, &implied, draft);
 }
@@ -322,7 +322,7 @@ static void fill_plain(struct smew_message *message, const struct smew__record_p
         .content = plain->content,
         .payload = plain->payload,
         .payload_size = plain->payload_size,
-        .sent_ns = plain->sent_ns,
+        .sent_ns = names->sent_ns,
     };
     message->envelope.source = put_text(&at, plain->source.size ? plain->source : names->source);
     message->envelope.target = put_text(&at, names->target);
@@ -337,6 +337,7 @@ enum smew_status smew__lane_take_plain(const struct smew__lane_meaning *meaning,
 {
     const struct smew__record_header *header = &record->header;
     struct smew__envelope names = {.id = {meaning->node, meaning->stream, record->number},
+                                   .sent_ns = smew__record_sent_ns(header),
                                    .source = meaning->source};
     size_t size = (size_t)record->body_size + 1;
     size_t extension = (size_t)header->extension_words * SMEW__RECORD_WORD; /* has a source */

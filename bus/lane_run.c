@@ -224,7 +224,7 @@ static bool make_message(struct smew__lane_in *lane, const struct smew__lane_rec
     envelope->content = plain.content;
     envelope->payload = plain.payload;
     envelope->payload_size = plain.payload_size;
-    envelope->sent_ns = plain.sent_ns;
+    envelope->sent_ns = smew__record_sent_ns(header);
     return true;
 }
 

@@ -110,7 +110,8 @@ struct smew__lane_name;
 struct smew__producer;
 
 struct smew_bus {
-    uint64_t process_token; /* differs after fork() */
+    uint64_t process_token; /* differs after fork() from what is */
+    const _Atomic uint64_t *process_token_now;
     struct smew_bus_options options;
     char *node_name;
     char name[SMEW__URL_NAME_MAX + 1];
@@ -214,7 +215,12 @@ void smew__bus_unlock(struct smew_bus *bus);
 bool smew__bus_wait(struct smew_bus *bus, uint64_t deadline_ns);
 
 /* True in the process that opened the bus. */
-bool smew__bus_ours(const struct smew_bus *bus);
+static inline bool smew__bus_ours(const struct smew_bus *bus)
+{
+    /* Relaxed: a fork is before everything that its child does. */
+    return bus &&
+           atomic_load_explicit(bus->process_token_now, memory_order_relaxed) == bus->process_token;
+}
 
 /* A number for a thread's stream.  Any thread, without the lock. */
 uint32_t smew__bus_next_stream(const struct smew_bus *bus);

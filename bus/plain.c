@@ -15,6 +15,9 @@
 #include "bus/trail.h"
 #include "serialization/record_plain.h"
 
+/* Once with options and once without, which saves a third of the instructions. */
+#define INLINE static inline __attribute__((always_inline))
+
 enum { TOGETHER = 16 }; /* records that are committed at once: nobody waits long for the first */
 
 /* Room is asked for only by who does not find it, and then it waits as the options say. */
@@ -62,7 +65,7 @@ static bool find_numbers(struct smew__trail *trail, const char *event)
 static struct smew__producer *producer_of(struct smew_bus *bus,
                                           const struct smew_send_options *options)
 {
-    if (!(bus->transport->flags & SMEW_TRANSPORT_LANES) || !smew__bus_ours(bus) ||
+    if (!smew__bus_ours(bus) || !(bus->transport->flags & SMEW_TRANSPORT_LANES) ||
         !is_plain(options) ||
         !smew__speaker_may(bus, smew__handler_current(), options && options->source))
         return NULL;
@@ -79,25 +82,30 @@ static bool is_complete(const struct smew_bus *bus, const struct smew_outgoing *
  * Writes a message, and seals it: the lane, or NULL when it is not plain after all.  With the
  * producer's lock held.
  */
-static struct smew__lane_out *put(struct smew__producer *producer,
+INLINE struct smew__lane_out *put(struct smew__producer *producer,
                                   const struct smew_outgoing *message,
-                                  struct smew__record_plain *plain)
+                                  const struct smew__record_plain *common)
 {
     struct smew__trail *trail = trail_of(producer, message->target);
-    struct smew__record_header header;
+    struct smew__record_plain plain = *common;
+    uint64_t body_size;
+    uint32_t body_crc;
     uint8_t *record;
 
-    plain->payload = message->payload;
-    plain->payload_size = message->size_bytes;
-    if (!trail || !smew__direct_is_ready(producer->bus, trail) || trail->alone ||
+    plain.payload = message->payload;
+    plain.payload_size = message->size_bytes;
+    body_size = smew__record_plain_size(&plain);
+    if (!trail || !smew__trail_is_ready(producer->bus, trail) || trail->alone ||
         !find_numbers(trail, message->event) ||
-        smew__lane_writer_reserve(&trail->lane->writer, smew__record_plain_size(plain), &record))
+        smew__lane_writer_reserve(&trail->lane->writer, body_size, &record))
         return NULL;
-    plain->target = trail->target_name->number;
-    plain->event = (uint16_t)trail->event_name->number;
-    smew__record_plain_write(plain, record + sizeof(header), &header);
-    smew__direct_note(producer, trail, plain->payload_size,
-                      smew__lane_writer_seal(&trail->lane->writer, &header));
+    plain.target = (uint16_t)trail->target_name->number;
+    plain.event = (uint16_t)trail->event_name->number;
+    body_crc = smew__record_plain_write(&plain, record + sizeof(struct smew__record_header));
+    smew__trail_note(producer, trail, plain.payload_size,
+                     smew__lane_writer_seal_words(&trail->lane->writer,
+                                                  smew__record_plain_words(&plain), body_crc,
+                                                  sizeof(struct smew__record_header) + body_size));
     return trail->lane;
 }
 
@@ -108,7 +116,7 @@ static bool find_source(struct smew__producer *producer, const char *source,
     const struct smew_bus *bus = producer->bus;
 
     *text = (struct smew__text){0};
-    if (!source || strcmp(source, bus->address) == 0)
+    if (strcmp(source, bus->address) == 0)
         return true;
     if (strcmp(source, producer->source) != 0) {
         producer->source_size = strnlen(source, SMEW_ID_MAX + 1);
@@ -120,49 +128,70 @@ static bool find_source(struct smew__producer *producer, const char *source,
     return true;
 }
 
-/* What all messages of a call have in common.  With the producer's lock held. */
-static bool set_common(struct smew__producer *producer, const struct smew_send_options *options,
-                       struct smew__record_plain *plain)
+/* What all messages of a call have in common; no tick: they are not plain.  With the producer's
+ * lock held. */
+INLINE struct smew__record_plain common_of(struct smew__producer *producer,
+                                           const struct smew_send_options *options)
 {
-    plain->content = options ? options->content : SMEW_CONTENT_RAW;
-    plain->sent_ns = smew__clock_wall_coarse_ns();
-    return find_source(producer, options ? options->source : NULL, &plain->source);
+    struct smew__record_plain plain = {
+        .content = options ? options->content : SMEW_CONTENT_RAW,
+        .tick = smew__record_tick_ms(smew__clock_wall_coarse_ms()),
+    };
+
+    if (options && options->source) {
+        struct smew__text source;
+
+        if (!find_source(producer, options->source, &source))
+            plain.tick = 0;
+        plain.source = source;
+    }
+    return plain;
 }
 
-bool smew__plain_send(struct smew_bus *bus, const char *target, const char *event,
-                      const void *payload, size_t size, const struct smew_send_options *options)
+INLINE bool send_one(struct smew__producer *producer, const struct smew_outgoing *message,
+                     const struct smew_send_options *options)
 {
-    const struct smew_outgoing message = {target, event, payload, size};
-    struct smew__producer *producer = producer_of(bus, options);
-    struct smew__record_plain plain;
     struct smew__lane_out *lane = NULL;
+    struct smew__record_plain common;
 
-    if (!producer || !is_complete(bus, &message))
+    if (!is_complete(producer->bus, message))
         return false;
     smew__biased_enter(&producer->lock);
-    if (set_common(producer, options, &plain))
-        lane = put(producer, &message, &plain);
+    common = common_of(producer, options);
+    if (common.tick)
+        lane = put(producer, message, &common);
     if (lane)
         smew__direct_sent(producer, lane);
     smew__biased_leave(&producer->lock);
     return lane;
 }
 
+bool smew__plain_send(struct smew_bus *bus, const struct smew_outgoing *message,
+                      const struct smew_send_options *options)
+{
+    struct smew__producer *producer = producer_of(bus, options);
+
+    if (!producer)
+        return false;
+    return options ? send_one(producer, message, options) : send_one(producer, message, NULL);
+}
+
 size_t smew__plain_send_many(struct smew_bus *bus, const struct smew_outgoing *messages,
                              size_t count, const struct smew_send_options *options)
 {
     struct smew__producer *producer = producer_of(bus, options);
-    struct smew__record_plain plain;
     struct smew__lane_out *before = NULL;
+    struct smew__record_plain common;
     size_t sent = 0;
 
     if (!producer)
         return 0;
     smew__biased_enter(&producer->lock);
-    if (!set_common(producer, options, &plain))
+    common = common_of(producer, options);
+    if (!common.tick)
         count = 0;
     for (; sent < count && is_complete(bus, &messages[sent]); sent++) {
-        struct smew__lane_out *lane = put(producer, &messages[sent], &plain);
+        struct smew__lane_out *lane = put(producer, &messages[sent], &common);
 
         if (before && (lane != before || sent % TOGETHER == 0))
             smew__direct_sent(producer, before);

@@ -16,8 +16,8 @@
 #include <smew/bus.h>
 
 /* Sends it, if it is one: then it is accepted.  False: nothing was done.  Any thread, no lock. */
-bool smew__plain_send(struct smew_bus *bus, const char *target, const char *event,
-                      const void *payload, size_t size, const struct smew_send_options *options);
+bool smew__plain_send(struct smew_bus *bus, const struct smew_outgoing *message,
+                      const struct smew_send_options *options);
 /* The same for many, up to the first that is none: how many were accepted. */
 size_t smew__plain_send_many(struct smew_bus *bus, const struct smew_outgoing *messages,
                              size_t count, const struct smew_send_options *options);

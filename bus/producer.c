@@ -19,15 +19,7 @@
 #include "bus/send.h"
 #include "bus/trail.h"
 
-enum { NODES_MOST = 16 }; /* that one thread sends through */
-
-struct entry {
-    uint64_t node; /* 0: free */
-    struct smew_bus *bus;
-    struct smew__producer *producer;
-};
-
-static _Thread_local struct entry mine[NODES_MOST];
+_Thread_local struct smew__own_producer smew__own_producers[SMEW__PRODUCERS_MOST];
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t at_exit;
@@ -42,9 +34,9 @@ static void mark_orphan(struct smew_bus *bus, void *argument)
 /* A destructor of the thread: its own variables still live. */
 static void on_thread_exit(void *argument)
 {
-    struct entry *entries = argument;
+    struct smew__own_producer *entries = argument;
 
-    for (unsigned i = 0; i < NODES_MOST; i++) {
+    for (unsigned i = 0; i < SMEW__PRODUCERS_MOST; i++) {
         if (entries[i].node)
             smew__sibling_visit(entries[i].bus, entries[i].node, mark_orphan, entries[i].producer);
         entries[i].node = 0;
@@ -63,24 +55,16 @@ static void note_open(struct smew_bus *bus, void *argument)
 }
 
 /* A place that is free, or is of a node that was closed; NULL: none. */
-static struct entry *find_place(void)
+static struct smew__own_producer *find_place(void)
 {
-    for (unsigned i = 0; i < NODES_MOST; i++) {
+    for (unsigned i = 0; i < SMEW__PRODUCERS_MOST; i++) {
         bool open = false;
 
-        if (mine[i].node)
-            smew__sibling_visit(mine[i].bus, mine[i].node, note_open, &open);
+        if (smew__own_producers[i].node)
+            smew__sibling_visit(smew__own_producers[i].bus, smew__own_producers[i].node, note_open,
+                                &open);
         if (!open)
-            return &mine[i];
-    }
-    return NULL;
-}
-
-struct smew__producer *smew__producer_find(const struct smew_bus *bus)
-{
-    for (unsigned i = 0; i < NODES_MOST; i++) {
-        if (mine[i].node == bus->incarnation)
-            return mine[i].producer;
+            return &smew__own_producers[i];
     }
     return NULL;
 }
@@ -126,17 +110,17 @@ static struct smew__producer *create(struct smew_bus *bus)
 struct smew__producer *smew__producer_get(struct smew_bus *bus)
 {
     struct smew__producer *producer = smew__producer_find(bus);
-    struct entry *entry;
+    struct smew__own_producer *entry;
 
     if (producer)
         return producer;
     (void)pthread_once(&once, make_key);
-    if (!has_key || pthread_setspecific(at_exit, mine))
+    if (!has_key || pthread_setspecific(at_exit, smew__own_producers))
         return NULL;
     entry = find_place();
     producer = entry ? create(bus) : NULL;
     if (producer)
-        *entry = (struct entry){bus->incarnation, bus, producer};
+        *entry = (struct smew__own_producer){bus->incarnation, bus, producer};
     return producer;
 }
 

@@ -67,7 +67,7 @@ void smew__send_stamp(const struct smew_bus *bus, struct smew__envelope *envelop
     struct stream *stream = stream_of(bus);
 
     envelope->id = (struct smew_message_id){bus->incarnation, stream->number, ++stream->sequence};
-    envelope->sent_ns = smew__clock_wall_coarse_ns();
+    envelope->sent_ns = smew__clock_wall_coarse_ms() * SMEW_NS_PER_MS;
 }
 
 bool smew__address_parse(const char *text, struct smew__node_ref *ref)
@@ -156,7 +156,7 @@ enum smew_status smew__send_envelope(struct smew_bus *bus, const struct smew__po
         .payload = post->payload,
         .payload_size = post->payload_size,
         .correlation = post->correlation,
-        .sent_ns = smew__clock_wall_coarse_ns(),
+        .sent_ns = smew__clock_wall_coarse_ms() * SMEW_NS_PER_MS,
         .deadline_ns = options->expires_ms ? smew__deadline_ns(options->expires_ms) : 0,
         .traceparent = text_of(options->traceparent),
         .headers = headers,
@@ -454,29 +454,36 @@ enum smew_status smew__send_prepare(struct smew_bus *bus, const struct smew_send
     return SMEW_OK;
 }
 
-enum smew_status smew_bus_send(struct smew_bus *bus, const char *target, const char *event,
-                               const void *payload, size_t size_bytes,
-                               const struct smew_send_options *options)
+/* Whatever it is. */
+static enum smew_status send_any(struct smew_bus *bus, const struct smew_outgoing *message,
+                                 const struct smew_send_options *options)
 {
     struct smew__post post = {.kind = SMEW_KIND_EVENT,
-                              .target = target,
-                              .event = event,
-                              .payload = payload,
-                              .payload_size = size_bytes};
+                              .target = message->target,
+                              .event = message->event,
+                              .payload = message->payload,
+                              .payload_size = message->size_bytes};
     struct smew_send_options own;
-    enum smew_status status;
+    enum smew_status status = smew__send_prepare(bus, options, &own, &post);
 
-    if (smew__plain_send(bus, target, event, payload, size_bytes, options))
-        return SMEW_OK;
-    status = smew__send_prepare(bus, options, &own, &post);
     if (status)
         return status;
     if (own.level != SMEW_LEVEL_ACCEPTED &&
-        (smew__handler_current() || (target && smew__send_would_deadlock(bus, target))))
+        (smew__handler_current() ||
+         (message->target && smew__send_would_deadlock(bus, message->target))))
         return SMEW_WOULD_DEADLOCK;
     if (bus->transport->flags & SMEW_TRANSPORT_LANES)
         post.deadline_ns = smew__deadline_ns(post.timeout_ms);
     return smew__send(bus, &post, &own);
+}
+
+enum smew_status smew_bus_send(struct smew_bus *bus, const char *target, const char *event,
+                               const void *payload, size_t size_bytes,
+                               const struct smew_send_options *options)
+{
+    const struct smew_outgoing message = {target, event, payload, size_bytes};
+
+    return smew__plain_send(bus, &message, options) ? SMEW_OK : send_any(bus, &message, options);
 }
 
 enum smew_status smew_bus_send_many(struct smew_bus *bus, const struct smew_outgoing *messages,
@@ -494,8 +501,7 @@ enum smew_status smew_bus_send_many(struct smew_bus *bus, const struct smew_outg
         if (done == count)
             break;
         message = &messages[done];
-        status = smew_bus_send(bus, message->target, message->event, message->payload,
-                               message->size_bytes, options);
+        status = send_any(bus, message, options);
         if (status == SMEW_QUEUED) {
             kept = status;
             status = SMEW_OK;

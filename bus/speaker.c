@@ -43,13 +43,10 @@ static bool become(struct smew_bus *bus)
     return mine;
 }
 
-bool smew__speaker_may(struct smew_bus *bus, const struct smew__handler_context *context,
-                       bool sourced)
+bool smew__speaker_is_here(struct smew_bus *bus, const struct smew__handler_context *context)
 {
     const struct smew__producer *speaker;
 
-    if (!context && !sourced)
-        return true;
     if (context && (context->sunk || context->bus != bus))
         return false;
     /* Relaxed: a thread that is it has said so itself; any other only compares. */

@@ -27,9 +27,14 @@
 
 struct smew__route;
 
+/* Is the calling thread the speaker, or becomes it?  Without a lock. */
+bool smew__speaker_is_here(struct smew_bus *bus, const struct smew__handler_context *context);
 /* May the calling thread send this straight into its lanes?  Without a lock. */
-bool smew__speaker_may(struct smew_bus *bus, const struct smew__handler_context *context,
-                       bool sourced);
+static inline bool smew__speaker_may(struct smew_bus *bus,
+                                     const struct smew__handler_context *context, bool sourced)
+{
+    return (!context && !sourced) || smew__speaker_is_here(bus, context);
+}
 /*
  * One that may not goes the common way: not before *behind is clear, which is what the speaker has
  * in its lane for the target or, if that is nothing, what this thread has.  Until it has arrived

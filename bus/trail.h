@@ -10,6 +10,7 @@
  * With the producer's lock held, where nothing else is said.
  */
 
+#include "bus/directory/directory.h"
 #include "bus/lane_out.h"
 
 struct smew__trail {
@@ -27,6 +28,30 @@ struct smew__trail {
     uint32_t size;
     char target[];
 };
+
+/* May a record for it be written now? */
+static inline bool smew__trail_is_ready(const struct smew_bus *bus, const struct smew__trail *trail)
+{
+    return trail->lane && !trail->detour && trail->lane->state == SMEW__LANE_GRANTED &&
+           !trail->lane->failed && !trail->lane->ended &&
+           trail->epoch == smew__directory_epoch(bus->directory);
+}
+
+/* A record of its lane was sealed for it. */
+static inline void smew__trail_note(struct smew__producer *producer, struct smew__trail *trail,
+                                    size_t bytes, uint64_t number)
+{
+    struct smew__lane_out *lane = trail->lane;
+
+    lane->trails[number & (lane->memory.window - 1)] = trail;
+    trail->sent_on = lane;
+    trail->last = number;
+    trail->alone = false;
+    /* Relaxed: only its thread writes it. */
+    atomic_store_explicit(&producer->bytes,
+                          atomic_load_explicit(&producer->bytes, memory_order_relaxed) + bytes,
+                          memory_order_relaxed);
+}
 
 struct smew__trail *smew__trail_find(struct smew__producer *producer, struct smew__text target);
 /* NULL: out of memory.  With both locks held. */

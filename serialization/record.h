@@ -10,11 +10,11 @@
  * A record that stands alone, which is what smew__codec_record writes, is record number 0 of a lane
  * with salt 0 that implies nothing: every name is inline and the id explicit.
  *
- *      0        8        12       16       20    22   23   24       28       32
- *      +--------+--------+--------+--------+-----+----+----+--------+--------+
- *      | commit | payload| target | source |event|kind|ext.| body   | header |   header
- *      |  word  | size   | number | number | no. |    |size| CRC    | CRC    |
- *      +--------+--------+--------+--------+-----+----+----+--------+--------+
+ *      0        8        12   14   16       21   22   23   24       28       32
+ *      +--------+--------+----+----+--------+----+----+----+--------+--------+
+ *      | commit | payload|tar-|eve-| sent   |con-|kind|ext.| body   | header |   header
+ *      |  word  | size   |get |nt  |        |tent|    |size| CRC    | CRC    |
+ *      +--------+--------+----+----+--------+----+----+----+--------+--------+
  *      | extension: fixed word, values, texts      (ext. size words of 8)    |   body
  *      | payload: the user's bytes, then the user headers, if any            |
  *      | zeros up to a multiple of 32                                        |
@@ -23,9 +23,11 @@
  *     offset  size  header
  *          0     8  commit word: smew__record_commit(number of the record, salt); 0 when empty
  *          8     4  payload size in bytes, user headers included, padding not
- *         12     4  target  \
- *         16     4  source   > numbers of names; 0: it has none
- *         20     2  event   /
+ *         12     2  target \ numbers of names; 0: it has none
+ *         14     2  event  /
+ *         16     5  sent: milliseconds since the beginning of 2020 UTC, the lower 32 bits first;
+ *                   0: it is not known, or a value of the extension since it is not one of those
+ *         21     1  content type: enum smew_content
  *         22     1  kind: enum smew_kind
  *         23     1  extension size in words of 8 bytes; 0: everything is implied by the lane
  *         24     4  CRC-32C of the body, from offset 32 to the record's end, padding included
@@ -35,9 +37,9 @@
  *     offset  size  extension, its fixed word
  *          0     2  which values follow: enum smew__record_value, one bit each
  *          2     1  flags: enum smew__envelope_flags
- *          3     1  content type: enum smew_content
+ *          3     1  0
  *          4     1  size of the target    \
- *          5     1  size of the source     > 0: it is known by number, is implied, or is none
+ *          5     1  size of the source     > 0: it is known by number (a source: implied), or none
  *          6     1  size of the event     /
  *          7     1  size of the traceparent; 0: none
  *     then, in this order, the values whose bit is set; and the texts whose size is not 0, each
@@ -63,13 +65,14 @@
  *
  * Names.  A name is said by its text; by its number; or by both, and then this record *defines* the
  * number.  The sender may use the number alone once a record that defines it was completed with any
- * answer but CORRUPT: so a damaged record never takes others with it.  Targets, sources and events
- * have numbers of their own.  A number is defined again if need be, with the same text.  Of
- * a source that is said by neither the lane says who it is; an event that is said by neither is
+ * answer but CORRUPT: so a damaged record never takes others with it.  Targets and events have
+ * numbers of their own.  A number is defined again if need be, with the same text.  A source has no
+ * number: when its text is not there, the lane says who it is.  An event that is said by neither is
  * empty.
  *
- * A record of kind CONTROL stands alone, and has no extension and no numbers; its payload is a
- * frame of smew__codec_frame: HELLO, REFUSE, ACK, or an envelope whose own kind is CONTROL.
+ * A record of kind CONTROL stands alone, and has no extension, numbers, time or content type; its
+ * payload is a frame of smew__codec_frame: HELLO, REFUSE, ACK, or an envelope whose own kind is
+ * CONTROL.
  *
  * Valid is a record whose commit word is the expected one; whose header CRC is right; whose sizes
  * stay within what the reader has; whose body CRC is right; whose extension is exactly as long as
@@ -93,9 +96,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <smew/status.h>
 
+#include "base/crc32c/crc32c.h"
 #include "serialization/item.h"
 
 enum {
@@ -107,9 +112,11 @@ enum {
 struct smew__record_header {
     uint64_t commit;
     uint32_t payload_size;
-    uint32_t target;
-    uint32_t source;
+    uint16_t target;
     uint16_t event;
+    uint32_t sent;
+    uint8_t sent_high;
+    uint8_t content;
     uint8_t kind;
     uint8_t extension_words;
     uint32_t body_crc;
@@ -120,17 +127,29 @@ static_assert(sizeof(struct smew__record_header) == SMEW__RECORD_ALIGNMENT, "one
 static_assert(offsetof(struct smew__record_header, commit) == 0, "commit");
 static_assert(offsetof(struct smew__record_header, payload_size) == 8, "payload_size");
 static_assert(offsetof(struct smew__record_header, target) == 12, "target");
-static_assert(offsetof(struct smew__record_header, source) == 16, "source");
-static_assert(offsetof(struct smew__record_header, event) == 20, "event");
+static_assert(offsetof(struct smew__record_header, event) == 14, "event");
+static_assert(offsetof(struct smew__record_header, sent) == 16, "sent");
+static_assert(offsetof(struct smew__record_header, sent_high) == 20, "sent_high");
+static_assert(offsetof(struct smew__record_header, content) == 21, "content");
 static_assert(offsetof(struct smew__record_header, kind) == 22, "kind");
 static_assert(offsetof(struct smew__record_header, extension_words) == 23, "extension_words");
 static_assert(offsetof(struct smew__record_header, body_crc) == 24, "body_crc");
 static_assert(offsetof(struct smew__record_header, header_crc) == 28, "header_crc");
 
+/*
+ * What is between commit word and CRCs, as two words for registers.  Who stores the parts of a
+ * header, and then loads it in larger pieces to copy it, waits until all that was stored before is
+ * in the cache; behind what others are reading that is the longest part of a send.
+ */
+struct smew__record_words {
+    uint64_t sizes;   /* bytes 8 to 15 */
+    uint64_t meaning; /* bytes 16 to 23 */
+};
+
 struct smew__record_fixed {
     uint16_t values; /* enum smew__record_value */
     uint8_t flags;
-    uint8_t content;
+    uint8_t unused;
     uint8_t target_size;
     uint8_t source_size;
     uint8_t event_size;
@@ -140,7 +159,7 @@ struct smew__record_fixed {
 static_assert(sizeof(struct smew__record_fixed) == SMEW__RECORD_WORD, "one word");
 static_assert(offsetof(struct smew__record_fixed, values) == 0, "values");
 static_assert(offsetof(struct smew__record_fixed, flags) == 2, "flags");
-static_assert(offsetof(struct smew__record_fixed, content) == 3, "content");
+static_assert(offsetof(struct smew__record_fixed, unused) == 3, "unused");
 static_assert(offsetof(struct smew__record_fixed, target_size) == 4, "target_size");
 static_assert(offsetof(struct smew__record_fixed, source_size) == 5, "source_size");
 static_assert(offsetof(struct smew__record_fixed, event_size) == 6, "event_size");
@@ -162,10 +181,22 @@ enum smew__record_value {
  * word 0, and as unlike the lane's other commit words, or anything a payload may leave behind, as
  * 60 well mixed bits can be.  No two numbers have the same one, so that who looks for a record can
  * tell which one a word belongs to.
+ *
+ * Each step can be undone: an odd factor has an inverse mod 2^60, and a shift by half of the bits
+ * or more, taken in by xor, is its own.  The factors are SplitMix64's (Steele, Lea, Flood, 2014).
  */
-uint64_t smew__record_commit(uint64_t number, uint64_t salt);
-
 enum { SMEW__RECORD_NUMBER_BITS = 60 };
+#define SMEW__RECORD_NUMBER_MASK ((UINT64_C(1) << SMEW__RECORD_NUMBER_BITS) - 1)
+static inline uint64_t smew__record_commit(uint64_t number, uint64_t salt)
+{
+    uint64_t mixed =
+        (salt + (number + 1) * UINT64_C(0x9E3779B97F4A7C15)) & SMEW__RECORD_NUMBER_MASK;
+
+    mixed = (mixed ^ mixed >> 30) * UINT64_C(0xBF58476D1CE4E5B9) & SMEW__RECORD_NUMBER_MASK;
+    mixed = (mixed ^ mixed >> 32) * UINT64_C(0x94D049BB133111EB) & SMEW__RECORD_NUMBER_MASK;
+    return (mixed ^ mixed >> 31) | ~SMEW__RECORD_NUMBER_MASK;
+}
+
 /* Is it a commit word of any number? */
 static inline bool smew__record_is_commit(uint64_t word)
 {
@@ -174,11 +205,57 @@ static inline bool smew__record_is_commit(uint64_t word)
 /* The number that it belongs to, mod 2^60. */
 uint64_t smew__record_number(uint64_t commit, uint64_t salt);
 
+/*
+ * A time as the header says it, or 0 when it cannot: it is no whole number of milliseconds, or not
+ * within the 34 years behind the beginning of 2020.
+ */
+uint64_t smew__record_tick(uint64_t sent_ns);
+enum { SMEW__RECORD_TICK_BITS = 40 };
+#define SMEW__RECORD_FIRST_MS UINT64_C(1577836800000) /* the beginning of 2020, UTC */
+static inline uint64_t smew__record_tick_ms(uint64_t sent_ms)
+{
+    uint64_t tick = sent_ms - SMEW__RECORD_FIRST_MS;
+
+    return tick >> SMEW__RECORD_TICK_BITS == 0 ? tick : 0;
+}
+static inline void smew__record_set_tick(struct smew__record_header *header, uint64_t tick)
+{
+    header->sent = (uint32_t)tick;
+    header->sent_high = (uint8_t)(tick >> 32);
+}
+/* The time that a header says; 0: none. */
+uint64_t smew__record_sent_ns(const struct smew__record_header *header);
+
+static inline struct smew__record_words
+smew__record_words_of(const struct smew__record_header *header)
+{
+    struct smew__record_words words;
+
+    memcpy(&words, (const uint8_t *)header + sizeof header->commit, sizeof words);
+    return words;
+}
+
+/* With its commit word. */
+static inline uint32_t smew__record_words_crc(struct smew__record_words words, uint32_t body_crc,
+                                              uint64_t commit)
+{
+    return smew__crc32c_words((uint32_t)(commit ^ commit >> 32), words.sizes, words.meaning,
+                              body_crc);
+}
 /* Of a header with its commit word. */
-uint32_t smew__record_header_crc(const struct smew__record_header *header);
+static inline uint32_t smew__record_header_crc(const struct smew__record_header *header)
+{
+    return smew__record_words_crc(smew__record_words_of(header), header->body_crc, header->commit);
+}
 
 /* The whole record's size, header and padding included; for a header whose CRC was right. */
-uint64_t smew__record_size(const struct smew__record_header *header);
+static inline uint64_t smew__record_size(const struct smew__record_header *header)
+{
+    uint64_t size = sizeof *header + header->extension_words * (uint64_t)SMEW__RECORD_WORD +
+                    header->payload_size;
+
+    return (size + SMEW__RECORD_ALIGNMENT - 1) / SMEW__RECORD_ALIGNMENT * SMEW__RECORD_ALIGNMENT;
+}
 
 /* ---- writing ------------------------------------------------------------------------- */
 
@@ -190,8 +267,7 @@ struct smew__record_implied {
 
 /* Numbers of an envelope's names; 0: it has none, or none is wanted. */
 struct smew__record_numbers {
-    uint32_t target;
-    uint32_t source;
+    uint16_t target;
     uint16_t event;
     uint8_t defines; /* enum smew__envelope_names: those whose text goes along */
 };

@@ -97,8 +97,8 @@ static enum smew_status decode_control(const struct smew__record_header *header,
     struct smew__item made = {0};
     enum smew_status status;
 
-    if (header->extension_words != 0 || header->target != 0 || header->source != 0 ||
-        header->event != 0)
+    if (header->extension_words != 0 || header->target != 0 || header->event != 0 ||
+        header->content != 0 || header->sent != 0 || header->sent_high != 0)
         return SMEW_CORRUPT;
     for (size_t i = header->payload_size; i < body_size; i++)
         if (body[i] != 0)

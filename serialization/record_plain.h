@@ -5,26 +5,26 @@
 /*
  * Plain records: those of most messages, in one stretch.  Nothing of a format of its own: each is
  * the one valid record (record.h) of an event whose id the lane implies, whose target and event are
- * said by their numbers alone, whose source is said by its text or implied, and which has a time
- * stamp, a content type, a payload, and nothing else.
+ * said by their numbers alone, whose time is in the header, whose source is said by its text or
+ * implied, and which has a content type, a payload, and nothing else.
  */
 
+#include "base/crc32c/crc32c.h"
 #include "serialization/record.h"
 
 enum {
-    SMEW__RECORD_PLAIN_EXTENSION = 2 * SMEW__RECORD_WORD, /* without a source */
-    SMEW__RECORD_PLAIN_EXTENSION_MAX =
-        SMEW__RECORD_PLAIN_EXTENSION +
-        (SMEW_ID_MAX + SMEW__RECORD_WORD) / SMEW__RECORD_WORD * SMEW__RECORD_WORD,
+    SMEW__RECORD_PLAIN_EXTENSION_MAX = SMEW__RECORD_WORD + (SMEW_ID_MAX + SMEW__RECORD_WORD) /
+                                                               SMEW__RECORD_WORD *
+                                                               SMEW__RECORD_WORD,
 };
 
 struct smew__record_plain {
-    uint32_t target; /* numbers of names, not 0 */
+    uint16_t target; /* numbers of names, not 0 */
     uint16_t event;
     enum smew_content content;
-    uint64_t sent_ns; /* not 0 */
-    struct smew__text
-        source; /* size 0: implied; else a name, terminated, and not the implied one */
+    uint64_t tick; /* smew__record_tick(), not 0 */
+    /* Size 0: implied; else a name, terminated, and not the implied one. */
+    struct smew__text source;
     const void *payload;
     size_t payload_size;
 };
@@ -32,10 +32,9 @@ struct smew__record_plain {
 /* Of its extension. */
 static inline size_t smew__record_plain_extension(const struct smew__record_plain *plain)
 {
-    return SMEW__RECORD_PLAIN_EXTENSION +
-           (plain->source.size
-                ? (plain->source.size + SMEW__RECORD_WORD) / SMEW__RECORD_WORD * SMEW__RECORD_WORD
-                : 0);
+    return plain->source.size ? SMEW__RECORD_WORD + (plain->source.size + SMEW__RECORD_WORD) /
+                                                        SMEW__RECORD_WORD * SMEW__RECORD_WORD
+                              : 0;
 }
 
 /* Of its body. */
@@ -46,24 +45,101 @@ static inline uint64_t smew__record_plain_size(const struct smew__record_plain *
            SMEW__RECORD_ALIGNMENT * SMEW__RECORD_ALIGNMENT;
 }
 
-/* As smew__record_write(). */
-void smew__record_plain_write(const struct smew__record_plain *plain, uint8_t *body,
-                              struct smew__record_header *header);
+/* A part of a word that begins at a byte of the header, moved to where it is in the word. */
+static inline uint64_t smew__record_part(uint64_t value, unsigned offset, unsigned size)
+{
+    const unsigned place = offset % SMEW__RECORD_WORD;
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    (void)size;
+    return value << 8 * place;
+#else
+    return value << 8 * (SMEW__RECORD_WORD - place - size);
+#endif
+}
+#define SMEW__RECORD_PART(value, part)                                   \
+    smew__record_part(value, offsetof(struct smew__record_header, part), \
+                      sizeof((struct smew__record_header){0}.part))
+
+/* What its header says. */
+static inline struct smew__record_words
+smew__record_plain_words(const struct smew__record_plain *plain)
+{
+    const uint64_t extension_words = smew__record_plain_extension(plain) / SMEW__RECORD_WORD;
+
+    return (struct smew__record_words){
+        .sizes = SMEW__RECORD_PART(plain->payload_size, payload_size) |
+                 SMEW__RECORD_PART(plain->target, target) | SMEW__RECORD_PART(plain->event, event),
+        .meaning = SMEW__RECORD_PART(plain->tick & UINT32_MAX, sent) |
+                   SMEW__RECORD_PART(plain->tick >> 32, sent_high) |
+                   SMEW__RECORD_PART((uint64_t)plain->content, content) |
+                   SMEW__RECORD_PART((uint64_t)SMEW_KIND_EVENT, kind) |
+                   SMEW__RECORD_PART(extension_words, extension_words),
+    };
+}
+
+/* Writes an extension that is a source: its CRC.  The text is terminated. */
+uint32_t smew__record_plain_write_source(struct smew__text source, uint8_t *extension);
+
+/* Writes the body, padding included: its CRC. */
+static inline uint32_t smew__record_plain_write(const struct smew__record_plain *plain,
+                                                uint8_t *body)
+{
+    static const uint8_t zeros[SMEW__RECORD_ALIGNMENT];
+    const size_t extension_size = smew__record_plain_extension(plain);
+    const size_t used = extension_size + plain->payload_size;
+    const size_t padding = -used % SMEW__RECORD_ALIGNMENT;
+    uint32_t crc = extension_size ? smew__record_plain_write_source(plain->source, body) : 0;
+
+    crc = smew__crc32c_copy(crc, body + extension_size, plain->payload, plain->payload_size);
+    return padding ? smew__crc32c_copy(crc, body + used, zeros, padding) : crc;
+}
 
 /* Does the header alone allow it? */
 static inline bool smew__record_may_be_plain(const struct smew__record_header *header)
 {
-    return header->kind == SMEW_KIND_EVENT && header->source == 0 && header->target != 0 &&
-           header->event != 0 &&
-           header->extension_words >= SMEW__RECORD_PLAIN_EXTENSION / SMEW__RECORD_WORD &&
+    return header->kind == SMEW_KIND_EVENT && header->target != 0 && header->event != 0 &&
+           (header->sent | header->sent_high) != 0 && header->content <= SMEW_CONTENT_PROTOBUF &&
            header->extension_words <= SMEW__RECORD_PLAIN_EXTENSION_MAX / SMEW__RECORD_WORD;
 }
+
+/* From here up to the next multiple of `unit` there are zeros. */
+static inline bool smew__record_is_padded(const uint8_t *body, size_t used, size_t unit)
+{
+    static const uint8_t zeros[SMEW__RECORD_ALIGNMENT];
+    const size_t padding = -used % unit;
+
+    return padding == 0 || memcmp(body + used, zeros, padding) == 0;
+}
+
+/* An extension that is a source's text, which has to be said, and nothing else. */
+bool smew__record_plain_read_source(const uint8_t *extension, size_t extension_size,
+                                    struct smew__text implied, struct smew__text *source);
 
 /*
  * Reads a record whose body was checked; source and payload point into it.  `implied` is the source
  * that the lane implies.  False: it is none of these, or not valid; smew__record_read() says which.
  */
-bool smew__record_plain_read(const struct smew__record_header *header, const uint8_t *body,
-                             struct smew__text implied, struct smew__record_plain *plain);
+static inline bool smew__record_plain_read(const struct smew__record_header *header,
+                                           const uint8_t *body, struct smew__text implied,
+                                           struct smew__record_plain *plain)
+{
+    const size_t extension_size = (size_t)header->extension_words * SMEW__RECORD_WORD;
+
+    if (!smew__record_may_be_plain(header))
+        return false;
+    *plain = (struct smew__record_plain){
+        .target = header->target,
+        .event = header->event,
+        .content = (enum smew_content)header->content,
+        .tick = (uint64_t)header->sent_high << 32 | header->sent,
+        .payload = body + extension_size,
+        .payload_size = header->payload_size,
+    };
+    return (extension_size == 0 ||
+            smew__record_plain_read_source(body, extension_size, implied, &plain->source)) &&
+           smew__record_is_padded(body, extension_size + plain->payload_size,
+                                  SMEW__RECORD_ALIGNMENT);
+}
 
 #endif

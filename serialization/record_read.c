@@ -153,7 +153,11 @@ static void take_values(struct cursor *cursor, const struct reading *reading)
     envelope->correlation = take_value(cursor, values, SMEW__RECORD_CORRELATION);
     if ((values & SMEW__RECORD_RESULT) != 0)
         envelope->result = (int32_t)take_half_word(cursor);
-    envelope->sent_ns = take_value(cursor, values, SMEW__RECORD_SENT);
+    envelope->sent_ns = smew__record_sent_ns(reading->header);
+    if ((values & SMEW__RECORD_SENT) != 0) {
+        cursor->bad |= envelope->sent_ns != 0; /* said twice */
+        envelope->sent_ns = take_word(cursor);
+    }
     envelope->deadline_ns = take_value(cursor, values, SMEW__RECORD_DEADLINE);
     envelope->missed = take_value(cursor, values, SMEW__RECORD_MISSED);
 }
@@ -177,8 +181,7 @@ static void take_texts(struct cursor *cursor, struct reading *reading)
 
     envelope->target =
         take_name(cursor, reading, SMEW__ENVELOPE_TARGET, fixed->target_size, numbers->target);
-    envelope->source =
-        take_name(cursor, reading, SMEW__ENVELOPE_SOURCE, fixed->source_size, numbers->source);
+    envelope->source = take_text(cursor, fixed->source_size);
     envelope->event =
         take_name(cursor, reading, SMEW__ENVELOPE_EVENT, fixed->event_size, numbers->event);
     envelope->traceparent = take_text(cursor, fixed->traceparent_size);
@@ -192,10 +195,9 @@ static enum smew_status take_extension(struct cursor *cursor, struct reading *re
     struct smew__envelope *envelope = reading->envelope;
     uint64_t headers;
 
-    if ((reading->fixed.values & ~(unsigned)SMEW__RECORD_VALUES) != 0)
+    if ((reading->fixed.values & ~(unsigned)SMEW__RECORD_VALUES) != 0 || reading->fixed.unused != 0)
         return SMEW_VERSION;
     envelope->flags = reading->fixed.flags;
-    envelope->content = (enum smew_content)reading->fixed.content;
     take_values(cursor, reading);
     headers = take_value(cursor, reading->fixed.values, SMEW__RECORD_HEADERS);
     take_texts(cursor, reading);
@@ -221,13 +223,10 @@ static enum smew_status find_names(struct reading *reading)
     struct smew__envelope *envelope = reading->envelope;
 
     if (reading->lane == NULL) /* numbers mean something in a lane only */
-        return numbers->target != 0 || numbers->source != 0 || numbers->event != 0 ? SMEW_CORRUPT
-                                                                                   : SMEW_OK;
-    if (numbers->source == 0 && reading->fixed.source_size == 0) {
+        return numbers->target != 0 || numbers->event != 0 ? SMEW_CORRUPT : SMEW_OK;
+    if (reading->fixed.source_size == 0) {
         reading->silent |= SMEW__ENVELOPE_SOURCE;
         envelope->source = reading->lane->implied.source;
-    } else if (!resolve(reading, SMEW__ENVELOPE_SOURCE, numbers->source, &envelope->source)) {
-        return SMEW_CORRUPT;
     }
     return resolve(reading, SMEW__ENVELOPE_TARGET, numbers->target, &envelope->target) &&
                    resolve(reading, SMEW__ENVELOPE_EVENT, numbers->event, &envelope->event)
@@ -270,6 +269,7 @@ static enum smew_status read_envelope(struct reading *reading, const uint8_t *bo
     if (extension_size != 0)
         memcpy(&reading->fixed, take(&cursor, sizeof reading->fixed), sizeof reading->fixed);
     envelope->kind = (enum smew_kind)header->kind;
+    envelope->content = (enum smew_content)header->content;
     envelope->payload = body + extension_size;
     envelope->payload_size = header->payload_size;
     status = take_extension(&cursor, reading, arena);
@@ -288,7 +288,7 @@ enum smew_status smew__record_read(const struct smew__record_header *header, con
     struct reading reading = {
         .header = header,
         .lane = lane,
-        .numbers = {.target = header->target, .source = header->source, .event = header->event},
+        .numbers = {.target = header->target, .event = header->event},
         .envelope = &made.envelope,
     };
     struct smew__wire_arena arena;

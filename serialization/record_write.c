@@ -44,7 +44,8 @@ static uint16_t values_of(const struct smew__envelope *envelope,
 
     values |= envelope->correlation != 0 ? SMEW__RECORD_CORRELATION : 0;
     values |= envelope->result != 0 ? SMEW__RECORD_RESULT : 0;
-    values |= envelope->sent_ns != 0 ? SMEW__RECORD_SENT : 0;
+    values |=
+        envelope->sent_ns != 0 && smew__record_tick(envelope->sent_ns) == 0 ? SMEW__RECORD_SENT : 0;
     values |= envelope->deadline_ns != 0 ? SMEW__RECORD_DEADLINE : 0;
     values |= envelope->missed != 0 ? SMEW__RECORD_MISSED : 0;
     values |= envelope->header_count != 0 ? SMEW__RECORD_HEADERS : 0;
@@ -55,7 +56,6 @@ static uint16_t values_of(const struct smew__envelope *envelope,
 static unsigned numbered_of(const struct smew__record_numbers *numbers)
 {
     return (numbers->target != 0 ? SMEW__ENVELOPE_TARGET : 0u) |
-           (numbers->source != 0 ? SMEW__ENVELOPE_SOURCE : 0u) |
            (numbers->event != 0 ? SMEW__ENVELOPE_EVENT : 0u);
 }
 
@@ -67,7 +67,7 @@ static unsigned silent_of(const struct smew__envelope *envelope,
     unsigned numbered = numbered_of(numbers);
     unsigned silent = numbered & ~(unsigned)numbers->defines;
 
-    if ((numbered & SMEW__ENVELOPE_SOURCE) == 0 && is_implied_source(&envelope->source, implied))
+    if (is_implied_source(&envelope->source, implied))
         silent |= SMEW__ENVELOPE_SOURCE;
     return silent;
 }
@@ -97,7 +97,7 @@ static uint8_t extension_words_of(const struct smew__envelope *envelope,
     words += (shape->values & SMEW__RECORD_ID) != 0 ? 3 : 0;
     for (unsigned bit = SMEW__RECORD_ID << 1; bit <= SMEW__RECORD_VALUES; bit <<= 1)
         words += (shape->values & bit) != 0;
-    if (words == 0 && envelope->flags == 0 && envelope->content == 0)
+    if (words == 0 && envelope->flags == 0)
         return 0;
     return (uint8_t)(1 + words); /* the fixed word */
 }
@@ -196,7 +196,6 @@ static uint8_t *put_fixed(uint8_t *at, const struct smew__envelope *envelope,
     const struct smew__record_fixed fixed = {
         .values = shape->values,
         .flags = (uint8_t)envelope->flags,
-        .content = (uint8_t)envelope->content,
         .target_size = text_size(envelope->target, shape->inlined & SMEW__ENVELOPE_TARGET),
         .source_size = text_size(envelope->source, shape->inlined & SMEW__ENVELOPE_SOURCE),
         .event_size = text_size(envelope->event, shape->inlined & SMEW__ENVELOPE_EVENT),
@@ -221,7 +220,8 @@ static uint8_t *put_extension(uint8_t *at, const struct smew__envelope *envelope
     }
     at = put_value(at, envelope->correlation);
     at = put_value(at, (uint32_t)envelope->result);
-    at = put_value(at, envelope->sent_ns);
+    if ((shape->values & SMEW__RECORD_SENT) != 0)
+        at = put_word(at, envelope->sent_ns);
     at = put_value(at, envelope->deadline_ns);
     at = put_value(at, envelope->missed);
     at = put_value(at, (uint64_t)envelope->header_count << 32 | shape->headers_size);
@@ -259,10 +259,11 @@ void smew__record_write(const struct smew__envelope *envelope,
     *header = (struct smew__record_header){
         .payload_size = shape->payload_size,
         .target = shape->numbers.target,
-        .source = shape->numbers.source,
         .event = shape->numbers.event,
+        .content = (uint8_t)envelope->content,
         .kind = (uint8_t)envelope->kind,
         .extension_words = shape->extension_words,
         .body_crc = smew__crc32c(0, body, (size_t)shape->body_size),
     };
+    smew__record_set_tick(header, smew__record_tick(envelope->sent_ns));
 }

@@ -13,10 +13,11 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 
 #include "base/bytes.h"
 
-enum { SLICES = 8 };
+enum { SLICES = 8, PIECE = 16 * 1024 /* what the nearest cache still has for a second look */ };
 
 static const uint32_t polynomial = 0x82F63B78u;
 static uint32_t table[SLICES][256];
@@ -62,7 +63,16 @@ uint32_t smew__crc32c_portable(uint32_t crc, const void *data, size_t size)
     return ~crc;
 }
 
-uint32_t smew__crc32c(uint32_t crc, const void *data, size_t size)
+uint32_t smew__crc32c_words_portable(uint32_t crc, uint64_t first, uint64_t second, uint32_t half)
+{
+    crc = smew__crc32c_portable(crc, &first, sizeof first);
+    crc = smew__crc32c_portable(crc, &second, sizeof second);
+    return smew__crc32c_portable(crc, &half, sizeof half);
+}
+
+_Atomic bool smew__crc32c_is_hardware; /* known to be */
+
+static bool use_hardware(void)
 {
     enum { UNKNOWN, PORTABLE, HARDWARE };
     static _Atomic int way = UNKNOWN; /* threads that race here all find the same */
@@ -71,7 +81,35 @@ uint32_t smew__crc32c(uint32_t crc, const void *data, size_t size)
     if (chosen == UNKNOWN) {
         chosen = smew__crc32c_has_hardware() ? HARDWARE : PORTABLE;
         atomic_store_explicit(&way, chosen, memory_order_relaxed);
+        atomic_store_explicit(&smew__crc32c_is_hardware, chosen == HARDWARE, memory_order_relaxed);
     }
-    return chosen == HARDWARE ? smew__crc32c_hardware(crc, data, size)
-                              : smew__crc32c_portable(crc, data, size);
+    return chosen == HARDWARE;
+}
+
+uint32_t smew__crc32c(uint32_t crc, const void *data, size_t size)
+{
+    return use_hardware() ? smew__crc32c_hardware(crc, data, size)
+                          : smew__crc32c_portable(crc, data, size);
+}
+
+uint32_t smew__crc32c_copy_large(uint32_t crc, void *copy, const void *data, size_t size)
+{
+    const uint8_t *from = data;
+    uint8_t *to = copy;
+
+    while (size > 0) {
+        size_t piece = size < PIECE ? size : PIECE;
+
+        crc = smew__crc32c(crc, memcpy(to, from, piece), piece);
+        to += piece;
+        from += piece;
+        size -= piece;
+    }
+    return crc;
+}
+
+uint32_t smew__crc32c_words_any(uint32_t crc, uint64_t first, uint64_t second, uint32_t half)
+{
+    return use_hardware() ? smew__crc32c_words_hardware(crc, first, second, half)
+                          : smew__crc32c_words_portable(crc, first, second, half);
 }

@@ -165,6 +165,14 @@ static _Atomic uint64_t *token_page(void)
     return known;
 }
 
+const _Atomic uint64_t *smew__process_token_at(void)
+{
+    static const _Atomic uint64_t none = 0;
+    const _Atomic uint64_t *token = token_page();
+
+    return token != NULL ? token : &none;
+}
+
 uint64_t smew__process_token(void)
 {
     _Atomic uint64_t *token = token_page();

@@ -7,6 +7,7 @@
  * its start time (field 22 of /proc/PID/stat, in clock ticks since boot).
  */
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -31,6 +32,11 @@ void smew__process_name(char *name, size_t size);
  * it lives in a page that the kernel wipes in the child (MADV_WIPEONFORK).  0 only on failure.
  */
 uint64_t smew__process_token(void);
+/*
+ * Where it lies, for who asks often: another word there than smew__process_token() said before, and
+ * the process is another one.
+ */
+const _Atomic uint64_t *smew__process_token_at(void);
 
 /* Random bits from the kernel; never fails on Linux (falls back to clock and pid). */
 uint64_t smew__random64(void);

@@ -16,9 +16,7 @@
 #include "base/sync/fence.h"
 #include "bus/shm/ring.h"
 
-enum { LINE = SMEW__RECORD_ALIGNMENT, AHEAD = 256 /* bytes */ };
-
-static const uint64_t number_mask = (UINT64_C(1) << SMEW__RECORD_NUMBER_BITS) - 1;
+enum { LINE = SMEW__RECORD_ALIGNMENT };
 
 enum smew_status smew__lane_reader_init(struct smew__lane_reader *reader,
                                         struct smew__lane_memory *memory)
@@ -54,19 +52,6 @@ void smew__lane_reader_fini(struct smew__lane_reader *reader)
 static uint64_t room_of(const struct smew__lane_reader *reader)
 {
     return reader->memory->window - (reader->next_number - reader->completed);
-}
-
-static uint64_t next_commit(const struct smew__lane_reader *reader)
-{
-    return smew__record_commit(reader->next_number, reader->memory->salt);
-}
-
-static bool is_committed(const struct smew__lane_reader *reader, uint64_t commit)
-{
-    const _Atomic uint64_t *word = smew__ring_word(reader->memory, reader->next_position);
-
-    /* Acquire pairs with publish 3: header and body are there, and the word behind is empty. */
-    return atomic_load_explicit(word, memory_order_acquire) == commit;
 }
 
 /* ---- losses -------------------------------------------------------------------------- */
@@ -162,7 +147,8 @@ static bool find_at(const struct smew__lane_reader *reader, uint64_t position,
     const struct smew__lane_memory *memory = reader->memory;
     /* Relaxed: it was committed before the head that was acquired. */
     uint64_t word = atomic_load_explicit(smew__ring_word(memory, position), memory_order_relaxed);
-    uint64_t ahead = (smew__record_number(word, memory->salt) - reader->next_number) & number_mask;
+    uint64_t ahead =
+        (smew__record_number(word, memory->salt) - reader->next_number) & SMEW__RECORD_NUMBER_MASK;
     uint64_t all = head->number - reader->next_number;
     struct smew__record_header header;
 
@@ -206,41 +192,6 @@ uint64_t smew__lane_reader_room(const struct smew__lane_reader *reader)
     return room_of(reader);
 }
 
-/* Its commit word was seen. */
-static bool look(const struct smew__lane_reader *reader, uint64_t commit,
-                 struct smew__lane_record *record)
-{
-    const struct smew__lane_memory *memory = reader->memory;
-
-    if (!smew__ring_header(memory, reader->next_position, commit, &record->header))
-        return false;
-    record->number = reader->next_number;
-    record->body = smew__ring_at(memory, reader->next_position) + sizeof record->header;
-    record->body_size = smew__record_size(&record->header) - sizeof record->header;
-    return true;
-}
-
-bool smew__lane_reader_look(const struct smew__lane_reader *reader,
-                            struct smew__lane_record *record)
-{
-    uint64_t commit = next_commit(reader);
-
-    return !reader->quarantined && !reader->searching && is_committed(reader, commit) &&
-           look(reader, commit, record);
-}
-
-void smew__lane_reader_pass(struct smew__lane_reader *reader,
-                            const struct smew__lane_record *record)
-{
-    const struct smew__lane_memory *memory = reader->memory;
-
-    reader->next_number++;
-    reader->next_position += sizeof record->header + record->body_size;
-    /* The producer's lines take long to come: the next record's are on their way meanwhile. */
-    __builtin_prefetch(smew__ring_at(memory, reader->next_position));
-    __builtin_prefetch(smew__ring_at(memory, reader->next_position + AHEAD));
-}
-
 void smew__lane_reader_note(struct smew__lane_reader *reader, uint64_t count, uint64_t position)
 {
     reader->taken += count;
@@ -250,7 +201,7 @@ void smew__lane_reader_note(struct smew__lane_reader *reader, uint64_t count, ui
 static enum smew_status take(struct smew__lane_reader *reader, uint64_t commit,
                              struct smew__lane_record *record)
 {
-    if (!look(reader, commit, record))
+    if (!smew__lane_reader_take(reader, commit, record))
         return search_on(reader);
     smew__lane_reader_pass(reader, record);
     smew__lane_reader_note(reader, 1, reader->next_position);
@@ -260,7 +211,7 @@ static enum smew_status take(struct smew__lane_reader *reader, uint64_t commit,
 enum smew_status smew__lane_reader_next(struct smew__lane_reader *reader,
                                         struct smew__lane_record *record)
 {
-    uint64_t commit = next_commit(reader);
+    uint64_t commit = smew__lane_reader_commit(reader);
     struct smew__record_header header;
     struct head head;
     enum smew_status status;
@@ -271,21 +222,16 @@ enum smew_status smew__lane_reader_next(struct smew__lane_reader *reader,
         return SMEW_AGAIN;
     if (reader->searching)
         return search_on(reader);
-    if (is_committed(reader, commit))
+    if (smew__lane_reader_is_committed(reader, commit))
         return take(reader, commit, record);
     status = heed_head(reader, &head);
     if (status != SMEW_OK)
         return status;
-    if (is_committed(reader, commit))
+    if (smew__lane_reader_is_committed(reader, commit))
         return take(reader, commit, record);
     if (!smew__ring_header(reader->memory, reader->next_position, commit, &header))
         return search(reader, &head);
     return lose(reader, 1, reader->next_position + smew__record_size(&header));
-}
-
-bool smew__lane_reader_peek(const struct smew__lane_reader *reader)
-{
-    return is_committed(reader, next_commit(reader));
 }
 
 bool smew__lane_reader_ready(const struct smew__lane_reader *reader)
@@ -295,19 +241,9 @@ bool smew__lane_reader_ready(const struct smew__lane_reader *reader)
 
     if (reader->quarantined || room_of(reader) == 0)
         return false;
-    if (!reader->searching && is_committed(reader, next_commit(reader)))
+    if (!reader->searching &&
+        smew__lane_reader_is_committed(reader, smew__lane_reader_commit(reader)))
         return true;
     status = look_ahead(reader, &head);
     return status == SMEW_OK || status == SMEW_INVALID;
-}
-
-enum smew_status smew__lane_record_check(const struct smew__lane_record *record, uint8_t *copy)
-{
-    const uint8_t *body = record->body;
-
-    if (copy != NULL)
-        body = memcpy(copy, record->body, (size_t)record->body_size);
-    return smew__crc32c(0, body, (size_t)record->body_size) == record->header.body_crc
-               ? SMEW_OK
-               : SMEW_CORRUPT;
 }

@@ -65,6 +65,8 @@
  * noted.
  */
 
+#include "base/crc32c/crc32c.h"
+#include "bus/shm/ring.h"
 #include "bus/shm/segment.h"
 #include "serialization/record.h"
 
@@ -120,15 +122,72 @@ void smew__lane_reader_fini(struct smew__lane_reader *reader);
 enum smew_status smew__lane_reader_next(struct smew__lane_reader *reader,
                                         struct smew__lane_record *record);
 
+/* ---- the happy path of next, in line and in pieces ------------------------------------ */
+
+enum { SMEW__LANE_AHEAD = 256 /* bytes that are fetched before they are asked for */ };
+
+static inline uint64_t smew__lane_reader_commit(const struct smew__lane_reader *reader)
+{
+    return smew__record_commit(reader->next_number, reader->memory->salt);
+}
+
+static inline bool smew__lane_reader_is_committed(const struct smew__lane_reader *reader,
+                                                  uint64_t commit)
+{
+    const _Atomic uint64_t *word = smew__ring_word(reader->memory, reader->next_position);
+
+    /* Acquire pairs with publish 3: header and body are there, and the word behind is empty. */
+    return atomic_load_explicit(word, memory_order_acquire) == commit;
+}
+
+/* Is the next record there, as far as its commit word says?  For the thread that reads, only. */
+static inline bool smew__lane_reader_peek(const struct smew__lane_reader *reader)
+{
+    return smew__lane_reader_is_committed(reader, smew__lane_reader_commit(reader));
+}
+
+/* Its commit word was seen. */
+static inline bool smew__lane_reader_take(const struct smew__lane_reader *reader, uint64_t commit,
+                                          struct smew__lane_record *record)
+{
+    const struct smew__lane_memory *memory = reader->memory;
+
+    if (!smew__ring_header(memory, reader->next_position, commit, &record->header))
+        return false;
+    record->number = reader->next_number;
+    record->body = smew__ring_at(memory, reader->next_position) + sizeof record->header;
+    record->body_size = smew__record_size(&record->header) - sizeof record->header;
+    return true;
+}
+
+/* The next record, if it is there and its header is right; false: only next knows why. */
+static inline bool smew__lane_reader_look(const struct smew__lane_reader *reader,
+                                          struct smew__lane_record *record)
+{
+    uint64_t commit = smew__lane_reader_commit(reader);
+
+    return !reader->quarantined && !reader->searching &&
+           smew__lane_reader_is_committed(reader, commit) &&
+           smew__lane_reader_take(reader, commit, record);
+}
+
+/* It is taken. */
+static inline void smew__lane_reader_pass(struct smew__lane_reader *reader,
+                                          const struct smew__lane_record *record)
+{
+    const struct smew__lane_memory *memory = reader->memory;
+
+    reader->next_number++;
+    reader->next_position += sizeof record->header + record->body_size;
+    /* The producer's lines take long to come: the next record's are on their way meanwhile. */
+    __builtin_prefetch(smew__ring_at(memory, reader->next_position));
+    __builtin_prefetch(smew__ring_at(memory, reader->next_position + SMEW__LANE_AHEAD));
+}
+
 /*
- * The happy path of next, in pieces.  look: the next record, if it is there and its header is
- * right; false says nothing but that next is to be asked.  pass: it is taken.  note: so many that
- * were passed are in flight, in their order, up to a position; complete is for them from then on.
+ * So many that were passed are in flight, in their order, up to a position; complete is for them
+ * from then on.
  */
-bool smew__lane_reader_look(const struct smew__lane_reader *reader,
-                            struct smew__lane_record *record);
-void smew__lane_reader_pass(struct smew__lane_reader *reader,
-                            const struct smew__lane_record *record);
 void smew__lane_reader_note(struct smew__lane_reader *reader, uint64_t count, uint64_t position);
 /* How many more records may be in flight. */
 uint64_t smew__lane_reader_room(const struct smew__lane_reader *reader);
@@ -137,7 +196,18 @@ uint64_t smew__lane_reader_room(const struct smew__lane_reader *reader);
  * Copies the body to `copy` (body_size bytes) and checks it there; or, with `copy` NULL, checks it
  * in place.  OK or CORRUPT; touches nothing of a reader, so it may run without the reader's lock.
  */
-enum smew_status smew__lane_record_check(const struct smew__lane_record *record, uint8_t *copy);
+static inline enum smew_status smew__lane_record_check(const struct smew__lane_record *record,
+                                                       uint8_t *copy)
+{
+    const size_t size = (size_t)record->body_size;
+    uint32_t crc = copy != NULL ? smew__crc32c_copy(0, copy, record->body, size)
+                                : smew__crc32c(0, record->body, size);
+
+    return crc == record->header.body_crc ? SMEW_OK : SMEW_CORRUPT;
+}
+
+/* ---- the rest ------------------------------------------------------------------------- */
+
 /* A record whose check failed is lost: counted, and answered CORRUPT. */
 void smew__lane_reader_lose(struct smew__lane_reader *reader,
                             const struct smew__lane_record *record);
@@ -145,6 +215,9 @@ void smew__lane_reader_lose(struct smew__lane_reader *reader,
 /* The record's end.  In any order; a number that is not in flight is a bug of ours. */
 void smew__lane_reader_complete(struct smew__lane_reader *reader, uint64_t number,
                                 enum smew_status status);
+/* So many in a row, all OK. */
+void smew__lane_reader_complete_all(struct smew__lane_reader *reader, uint64_t number,
+                                    uint64_t count);
 /*
  * What was completed since the last call becomes visible, and a sleeping thread is woken.  True:
  * the caller rings the connection's bell.
@@ -163,8 +236,6 @@ void smew__lane_reader_disarm(struct smew__lane_reader *reader); /* awake: nobod
  * That nothing follows is no reason: who says so rings.
  */
 bool smew__lane_reader_ready(const struct smew__lane_reader *reader);
-/* Is the next record there, as far as its commit word says?  For the thread that reads, only. */
-bool smew__lane_reader_peek(const struct smew__lane_reader *reader);
 
 /*
  * The producer is told that this side leaves, before the last records are read: said afterwards,

@@ -35,6 +35,15 @@ static void answer_done(struct smew__lane_reader *reader, uint64_t number)
                           number << 8 | SMEW__ANSWER_DONE, memory_order_release);
 }
 
+/* The completed prefix ends where the first is that is not. */
+static void go_on(struct smew__lane_reader *reader)
+{
+    while (reader->completed != reader->taken && *done_of(reader, reader->completed) != 0) {
+        *done_of(reader, reader->completed) = 0;
+        reader->completed++;
+    }
+}
+
 void smew__lane_reader_complete(struct smew__lane_reader *reader, uint64_t number,
                                 enum smew_status status)
 {
@@ -49,10 +58,20 @@ void smew__lane_reader_complete(struct smew__lane_reader *reader, uint64_t numbe
     else if (number != reader->completed)
         answer_done(reader, number);
     *done_of(reader, number) = 1;
-    while (reader->completed != reader->taken && *done_of(reader, reader->completed) != 0) {
-        *done_of(reader, reader->completed) = 0;
-        reader->completed++;
+    go_on(reader);
+}
+
+void smew__lane_reader_complete_all(struct smew__lane_reader *reader, uint64_t number,
+                                    uint64_t count)
+{
+    assert(number - reader->completed + count <= reader->taken - reader->completed);
+    if (number == reader->completed) {
+        reader->completed += count;
+        go_on(reader);
+        return;
     }
+    for (uint64_t i = 0; i < count; i++)
+        smew__lane_reader_complete(reader, number + i, SMEW_OK);
 }
 
 /* Whoever sleeps until there is room looks again, when it sees this turn. */

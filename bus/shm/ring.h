@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "bus/shm/segment.h"
 #include "serialization/record.h"
@@ -47,7 +48,26 @@ static inline uint64_t smew__ring_record_max(const struct smew__lane_memory *mem
  * Copies the header of the record that has this commit word, once, whatever the word in the ring
  * is; true when its CRC is right and its size possible.
  */
-bool smew__ring_header(const struct smew__lane_memory *memory, uint64_t position, uint64_t commit,
-                       struct smew__record_header *header);
+static inline bool smew__ring_header(const struct smew__lane_memory *memory, uint64_t position,
+                                     uint64_t commit, struct smew__record_header *header)
+{
+    const _Atomic uint64_t *ring = smew__ring_word(memory, position);
+    /* Relaxed: ordered by who looked at the commit word or the head before.  Atomic, so that each
+       word is loaded once, whoever writes there meanwhile. */
+    const struct smew__record_words words = {
+        .sizes = atomic_load_explicit(&ring[1], memory_order_relaxed),
+        .meaning = atomic_load_explicit(&ring[2], memory_order_relaxed),
+    };
+    const uint64_t both = atomic_load_explicit(&ring[3], memory_order_relaxed);
+    uint32_t crcs[2]; /* of the body and the header */
+
+    memcpy(crcs, &both, sizeof crcs);
+    header->commit = commit;
+    memcpy((uint8_t *)header + sizeof commit, &words, sizeof words);
+    header->body_crc = crcs[0];
+    header->header_crc = crcs[1];
+    return crcs[1] == smew__record_words_crc(words, crcs[0], commit) &&
+           smew__record_size(header) <= smew__ring_record_max(memory);
+}
 
 #endif

@@ -27,9 +27,10 @@ static const uint64_t number_mask = (UINT64_C(1) << SMEW__HEAD_NUMBER_BITS) - 1;
 static const uint64_t unit_mask = (UINT64_C(1) << SMEW__HEAD_UNIT_BITS) - 1;
 static const uint64_t check_mask = (UINT64_C(1) << SMEW__HEAD_CHECK_BITS) - 1;
 
-static uint64_t turned(uint64_t bits, unsigned by)
+/* A word of the check's size that stands there twice, turned left; the check's bits count. */
+static uint64_t turned(uint64_t twice, unsigned by)
 {
-    return (bits << by | bits >> (SMEW__HEAD_CHECK_BITS - by)) & check_mask;
+    return twice >> (SMEW__HEAD_CHECK_BITS - by);
 }
 
 /*
@@ -38,11 +39,14 @@ static uint64_t turned(uint64_t bits, unsigned by)
  */
 static uint64_t check_of(uint64_t number, uint64_t units)
 {
-    uint64_t low = number & check_mask;
-    uint64_t high = number >> SMEW__HEAD_CHECK_BITS;
+    const uint64_t high = number >> SMEW__HEAD_CHECK_BITS; /* of 4 bits: nothing comes round */
+    const uint64_t low = number & check_mask;
+    const uint64_t low_twice = low | low << SMEW__HEAD_CHECK_BITS;
+    const uint64_t units_twice = units | units << SMEW__HEAD_CHECK_BITS;
 
-    return units ^ turned(units, 1) ^ turned(units, 3) ^ low ^ turned(low, 2) ^ turned(low, 7) ^
-           high ^ turned(high, 5) ^ turned(high, 11);
+    return (units ^ turned(units_twice, 1) ^ turned(units_twice, 3) ^ low ^ turned(low_twice, 2) ^
+            turned(low_twice, 7) ^ high ^ high << 5 ^ high << 11) &
+           check_mask;
 }
 
 uint64_t smew__head_pack(uint64_t number, uint64_t position)
@@ -112,8 +116,10 @@ static uint64_t fingerprint(void)
         offsetof(struct smew__record_header, commit),
         offsetof(struct smew__record_header, payload_size),
         offsetof(struct smew__record_header, target),
-        offsetof(struct smew__record_header, source),
         offsetof(struct smew__record_header, event),
+        offsetof(struct smew__record_header, sent),
+        offsetof(struct smew__record_header, sent_high),
+        offsetof(struct smew__record_header, content),
         offsetof(struct smew__record_header, kind),
         offsetof(struct smew__record_header, extension_words),
         offsetof(struct smew__record_header, body_crc),

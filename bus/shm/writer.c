@@ -2,23 +2,20 @@
 /*
  * The producer's side of a lane, writer.h: publishing, and what is still in flight.
  *
- * Happy path: room, the body in place, commit; now and then a look at how far the consumer is
- * (writer_answer.c).
+ * Happy path: room, the body in place, commit (in line, writer.h); now and then a look at how far
+ * the consumer is (writer_answer.c).
  *
  * Failure modes: no room; a consumer that has left, or lies; and damage to what is in flight, which
  * shows when that is to be sent again.
  */
 #include "bus/shm/writer.h"
 
-#include <assert.h>
-#include <string.h>
-
 #include "base/alloc.h"
 #include "base/crc32c/crc32c.h"
 #include "base/sync/fence.h"
 #include "bus/shm/ring.h"
 
-enum { HEADER = sizeof(struct smew__record_header), WORD = SMEW__RECORD_WORD };
+enum { HEADER = sizeof(struct smew__record_header) };
 
 enum smew_status smew__lane_writer_init(struct smew__lane_writer *writer,
                                         struct smew__lane_memory *memory)
@@ -53,110 +50,19 @@ void smew__lane_writer_fini(struct smew__lane_writer *writer)
     writer->flights = NULL;
 }
 
-uint64_t smew__lane_writer_body_max(const struct smew__lane_writer *writer)
-{
-    return smew__ring_record_max(writer->memory) - HEADER;
-}
-
 /* ---- publishing ---------------------------------------------------------------------- */
 
-static bool is_open(const struct smew__lane_writer *writer)
-{
-    /* Relaxed: seen late, it costs a record that is sent again. */
-    return !writer->broken && !writer->ended &&
-           atomic_load_explicit(&writer->memory->cursors->state, memory_order_relaxed) ==
-               SMEW__LANE_OPEN;
-}
-
-/* W2 and W3. */
-static bool fits(const struct smew__lane_writer *writer, uint64_t size)
-{
-    return writer->sealed_number - writer->tail_number < writer->memory->window &&
-           writer->sealed_position + size + HEADER - writer->tail_position <=
-               writer->memory->ring_bytes;
-}
-
-enum smew_status smew__lane_writer_reserve(struct smew__lane_writer *writer, uint64_t body_size,
-                                           uint8_t **record)
-{
-    uint64_t size;
-
-    if (!is_open(writer))
-        return SMEW_CLOSED;
-    if (writer->reserved != 0)
-        return SMEW_BUSY;
-    if (body_size > smew__lane_writer_body_max(writer))
-        return SMEW_TOO_BIG;
-    size = HEADER + smew__ring_padded(body_size);
-    if (!fits(writer, size))
-        return SMEW_FULL;
-    writer->reserved = size;
-    *record = smew__ring_at(writer->memory, writer->sealed_position);
-    return SMEW_OK;
-}
-
-static struct smew__flight *flight_of(const struct smew__lane_writer *writer, uint64_t number)
-{
-    return &writer->flights[number & (writer->memory->window - 1)];
-}
-
-/* Where a record in flight, or a sealed one, ends. */
-static uint64_t end_of(const struct smew__lane_writer *writer, uint64_t number)
-{
-    return number + 1 == writer->sealed_number ? writer->sealed_position
-                                               : flight_of(writer, number + 1)->position;
-}
-
-/* Publish 1. */
 uint64_t smew__lane_writer_seal(struct smew__lane_writer *writer,
                                 const struct smew__record_header *header)
 {
-    const struct smew__lane_memory *memory = writer->memory;
-    struct smew__record_header sealed = *header;
-    uint64_t number = writer->sealed_number;
-    uint64_t position = writer->sealed_position;
-    uint64_t size = smew__record_size(header);
-
-    assert(size <= writer->reserved);
-    sealed.commit = smew__record_commit(number, memory->salt);
-    sealed.header_crc = smew__record_header_crc(&sealed);
-    memcpy(smew__ring_at(memory, position) + WORD, (const uint8_t *)&sealed + WORD, HEADER - WORD);
-    *flight_of(writer, number) =
-        (struct smew__flight){.position = position, .commit = sealed.commit};
-    writer->reserved = 0;
-    writer->sealed_number++;
-    writer->sealed_position += size;
-    return number;
-}
-
-/* Publish 2 to 4. */
-void smew__lane_writer_publish(struct smew__lane_writer *writer)
-{
-    const struct smew__lane_memory *memory = writer->memory;
-
-    while (writer->head_number != writer->sealed_number) {
-        uint64_t commit = flight_of(writer, writer->head_number)->commit;
-        uint64_t end = end_of(writer, writer->head_number);
-
-        /* Relaxed: made visible by the next line. */
-        atomic_store_explicit(smew__ring_word(memory, end), 0, memory_order_relaxed);
-        /* Release pairs with reader_next 1: who sees the word sees the record, and the empty word.
-         */
-        atomic_store_explicit(smew__ring_word(memory, writer->head_position), commit,
-                              memory_order_release);
-        writer->head_number++;
-        writer->head_position = end;
-        /* Release pairs with reader_next 3: who sees the head sees the commit words before it. */
-        atomic_store_explicit(&memory->header->head,
-                              smew__head_pack(writer->head_number, writer->head_position),
-                              memory_order_release);
-    }
+    return smew__lane_writer_seal_words(writer, smew__record_words_of(header), header->body_crc,
+                                        smew__record_size(header));
 }
 
 void smew__lane_writer_withhold(struct smew__lane_writer *writer)
 {
     for (; writer->head_number != writer->sealed_number; writer->head_number++)
-        flight_of(writer, writer->head_number)->withheld = true;
+        smew__lane_flight(writer, writer->head_number)->withheld = true;
     writer->head_position = writer->sealed_position;
 }
 
@@ -179,32 +85,9 @@ void smew__lane_writer_refresh(struct smew__lane_writer *writer)
                           memory_order_release);
 }
 
-bool smew__lane_writer_is_read(const struct smew__lane_writer *writer)
-{
-    /* Relaxed: the fence of must_ring orders it behind the commit. */
-    return atomic_load_explicit(&writer->memory->cursors->state, memory_order_relaxed) ==
-           SMEW__LANE_OPEN;
-}
-
 void smew__lane_writer_abort(struct smew__lane_writer *writer)
 {
     writer->reserved = 0;
-}
-
-bool smew__lane_writer_must_ring(struct smew__lane_writer *writer)
-{
-    uint32_t armed;
-
-    /* Pairs with the fence of reader_arm: one of both sides sees the other. */
-    if (writer->unfenced)
-        atomic_signal_fence(memory_order_seq_cst);
-    else
-        atomic_thread_fence(memory_order_seq_cst);
-    armed = atomic_load_explicit(&writer->memory->cursors->armed, memory_order_relaxed);
-    if (armed == 0 || armed == writer->rung)
-        return false;
-    writer->rung = armed;
-    return true;
 }
 
 void smew__lane_writer_end(struct smew__lane_writer *writer)
@@ -231,7 +114,7 @@ static bool is_in_flight(const struct smew__lane_writer *writer, uint64_t number
 bool smew__lane_writer_settled(const struct smew__lane_writer *writer, uint64_t number)
 {
     if (is_in_flight(writer, number))
-        return flight_of(writer, number)->answered;
+        return smew__lane_flight(writer, number)->answered;
     return (int64_t)(number - writer->tail_number) < 0;
 }
 
@@ -251,10 +134,10 @@ enum smew_status smew__lane_writer_read(const struct smew__lane_writer *writer, 
 
     if (!is_in_flight(writer, number))
         return SMEW_NOT_FOUND;
-    position = flight_of(writer, number)->position;
-    size = end_of(writer, number) - position;
+    position = smew__lane_flight(writer, number)->position;
+    size = smew__lane_flight_end(writer, number) - position;
     /* Relaxed: this side stored it. */
-    if ((!flight_of(writer, number)->withheld &&
+    if ((!smew__lane_flight(writer, number)->withheld &&
          atomic_load_explicit(smew__ring_word(memory, position), memory_order_relaxed) != commit) ||
         !smew__ring_header(memory, position, commit, &copy) || smew__record_size(&copy) != size)
         return SMEW_CORRUPT;
@@ -271,8 +154,8 @@ enum smew_status smew__lane_writer_unanswered(const struct smew__lane_writer *wr
 {
     if (!is_in_flight(writer, *number) && *number != writer->head_number)
         *number = writer->tail_number; /* what was before has its answer */
-    while (*number != writer->head_number &&
-           (flight_of(writer, *number)->answered || smew__lane_writer_done(writer, *number)))
+    while (*number != writer->head_number && (smew__lane_flight(writer, *number)->answered ||
+                                              smew__lane_writer_done(writer, *number)))
         ++*number;
     return smew__lane_writer_read(writer, *number, header, body);
 }

@@ -58,6 +58,11 @@
  * One thread at a time: who owns the lane holds its lock (bus/lane_out.h).
  */
 
+#include <assert.h>
+#include <string.h>
+
+#include "base/sync/fence.h"
+#include "bus/shm/ring.h"
 #include "bus/shm/segment.h"
 #include "serialization/record.h"
 
@@ -92,8 +97,44 @@ enum smew_status smew__lane_writer_init(struct smew__lane_writer *writer,
                                         struct smew__lane_memory *memory);
 void smew__lane_writer_fini(struct smew__lane_writer *writer);
 
+/* ---- publishing, in line: it is what each message does -------------------------------- */
+
+static inline struct smew__flight *smew__lane_flight(const struct smew__lane_writer *writer,
+                                                     uint64_t number)
+{
+    return &writer->flights[number & (writer->memory->window - 1)];
+}
+
+/* Where a record in flight, or a sealed one, ends. */
+static inline uint64_t smew__lane_flight_end(const struct smew__lane_writer *writer,
+                                             uint64_t number)
+{
+    return number + 1 == writer->sealed_number ? writer->sealed_position
+                                               : smew__lane_flight(writer, number + 1)->position;
+}
+
 /* The largest body (extension and payload) that a record of this lane may have. */
-uint64_t smew__lane_writer_body_max(const struct smew__lane_writer *writer);
+static inline uint64_t smew__lane_writer_body_max(const struct smew__lane_writer *writer)
+{
+    return smew__ring_record_max(writer->memory) - sizeof(struct smew__record_header);
+}
+
+static inline bool smew__lane_writer_is_open(const struct smew__lane_writer *writer)
+{
+    /* Relaxed: seen late, it costs a record that is sent again. */
+    return !writer->broken && !writer->ended &&
+           atomic_load_explicit(&writer->memory->cursors->state, memory_order_relaxed) ==
+               SMEW__LANE_OPEN;
+}
+
+/* W2 and W3. */
+static inline bool smew__lane_writer_fits(const struct smew__lane_writer *writer, uint64_t size)
+{
+    return writer->sealed_number - writer->tail_number < writer->memory->window &&
+           writer->sealed_position + size + sizeof(struct smew__record_header) -
+                   writer->tail_position <=
+               writer->memory->ring_bytes;
+}
 
 /*
  * Room for a record with this body, to be written in place: *record is where its header goes, the
@@ -101,17 +142,116 @@ uint64_t smew__lane_writer_body_max(const struct smew__lane_writer *writer);
  * lane), FULL (look at the answers, then wait), BUSY (another record is being written), CLOSED (the
  * consumer has left, has put the lane in quarantine, or is broken; or the end was said).
  */
-enum smew_status smew__lane_writer_reserve(struct smew__lane_writer *writer, uint64_t body_size,
-                                           uint8_t **record);
+static inline enum smew_status smew__lane_writer_reserve(struct smew__lane_writer *writer,
+                                                         uint64_t body_size, uint8_t **record)
+{
+    uint64_t size;
+
+    if (!smew__lane_writer_is_open(writer))
+        return SMEW_CLOSED;
+    if (writer->reserved != 0)
+        return SMEW_BUSY;
+    if (body_size > smew__lane_writer_body_max(writer))
+        return SMEW_TOO_BIG;
+    size = sizeof(struct smew__record_header) + smew__ring_padded(body_size);
+    if (!smew__lane_writer_fits(writer, size))
+        return SMEW_FULL;
+    writer->reserved = size;
+    *record = smew__ring_at(writer->memory, writer->sealed_position);
+    return SMEW_OK;
+}
+
 /*
- * Seals what was written; it may be shorter than what was reserved.  The caller has written the
- * body, zeros up to a multiple of 32 behind it, and in the header everything but commit and
- * header_crc, which are set here.  Returns the record's number.
+ * Seals what was written, publish 1; it may be shorter than what was reserved.  The caller has
+ * written the body, zeros up to a multiple of 32 behind it.  `size` is the record's, as its words
+ * say.  Returns the record's number.
+ */
+static inline uint64_t smew__lane_writer_seal_words(struct smew__lane_writer *writer,
+                                                    struct smew__record_words words,
+                                                    uint32_t body_crc, uint64_t size)
+{
+    const struct smew__lane_memory *memory = writer->memory;
+    const uint64_t number = writer->sealed_number;
+    const uint64_t position = writer->sealed_position;
+    const uint64_t commit = smew__record_commit(number, memory->salt);
+    uint8_t *record = smew__ring_at(memory, position);
+    struct smew__flight *flight = smew__lane_flight(writer, number);
+    const uint32_t header_crc = smew__record_words_crc(words, body_crc, commit);
+
+    assert(size <= writer->reserved);
+    memcpy(record + offsetof(struct smew__record_header, payload_size), &words, sizeof words);
+    memcpy(record + offsetof(struct smew__record_header, body_crc), &body_crc, sizeof body_crc);
+    memcpy(record + offsetof(struct smew__record_header, header_crc), &header_crc,
+           sizeof header_crc);
+    flight->position = position;
+    flight->commit = commit;
+    flight->withheld = flight->answered = false;
+    writer->reserved = 0;
+    writer->sealed_number = number + 1;
+    writer->sealed_position = position + size;
+    return number;
+}
+
+/* Commits what is sealed, publish 2 to 4. */
+static inline void smew__lane_writer_publish(struct smew__lane_writer *writer)
+{
+    const struct smew__lane_memory *memory = writer->memory;
+
+    while (writer->head_number != writer->sealed_number) {
+        const uint64_t commit = smew__lane_flight(writer, writer->head_number)->commit;
+        const uint64_t end = smew__lane_flight_end(writer, writer->head_number);
+
+        /* Relaxed: made visible by the next line. */
+        atomic_store_explicit(smew__ring_word(memory, end), 0, memory_order_relaxed);
+        /* Release pairs with reader_next 1: who sees the word sees the record, and the empty word.
+         */
+        atomic_store_explicit(smew__ring_word(memory, writer->head_position), commit,
+                              memory_order_release);
+        writer->head_number++;
+        writer->head_position = end;
+        /* Release pairs with reader_next 3: who sees the head sees the commit words before it. */
+        atomic_store_explicit(&memory->header->head,
+                              smew__head_pack(writer->head_number, writer->head_position),
+                              memory_order_release);
+    }
+}
+
+/*
+ * After a commit: does the consumer sleep, and has nobody rung for this sleep of its yet?  The
+ * caller rings then (a datagram on the connection's socket).
+ */
+static inline bool smew__lane_writer_must_ring(struct smew__lane_writer *writer)
+{
+    uint32_t armed;
+
+    /* Pairs with the fence of reader_arm: one of both sides sees the other. */
+    if (writer->unfenced)
+        atomic_signal_fence(memory_order_seq_cst);
+    else
+        atomic_thread_fence(memory_order_seq_cst);
+    armed = atomic_load_explicit(&writer->memory->cursors->armed, memory_order_relaxed);
+    if (armed == 0 || armed == writer->rung)
+        return false;
+    writer->rung = armed;
+    return true;
+}
+
+/* Behind that: does the consumer still read?  When it does not, what was committed is to be sent
+ * again. */
+static inline bool smew__lane_writer_is_read(const struct smew__lane_writer *writer)
+{
+    /* Relaxed: the fence of must_ring orders it behind the commit. */
+    return atomic_load_explicit(&writer->memory->cursors->state, memory_order_relaxed) ==
+           SMEW__LANE_OPEN;
+}
+
+/* ---- the rest ------------------------------------------------------------------------- */
+
+/*
+ * As smew__lane_writer_seal_words(), for a header in which everything is but commit and header_crc.
  */
 uint64_t smew__lane_writer_seal(struct smew__lane_writer *writer,
                                 const struct smew__record_header *header);
-/* Commits what is sealed. */
-void smew__lane_writer_publish(struct smew__lane_writer *writer);
 /*
  * The lane is lost: what is sealed is in flight, to be sent again, and nobody else sees it.
  */
@@ -132,15 +272,6 @@ static inline bool smew__lane_writer_holds_sealed(const struct smew__lane_writer
 void smew__lane_writer_refresh(struct smew__lane_writer *writer);
 /* Gives the reserved room back; nothing was ever visible. */
 void smew__lane_writer_abort(struct smew__lane_writer *writer);
-
-/*
- * After a commit: does the consumer sleep, and has nobody rung for this sleep of its yet?  The
- * caller rings then (a datagram on the connection's socket).
- */
-bool smew__lane_writer_must_ring(struct smew__lane_writer *writer);
-/* Behind that: does the consumer still read?  When it does not, what was committed is to be sent
- * again. */
-bool smew__lane_writer_is_read(const struct smew__lane_writer *writer);
 
 /*
  * Looks at what the consumer answered and moves `tail`.  `on_answer` is called once for each record

@@ -78,11 +78,64 @@ static void test_ways_agree(void **state)
     }
 }
 
+static void check_copy(size_t offset, size_t size, const uint8_t *data)
+{
+    static uint8_t copy[65536 + 32];
+    const uint32_t before = 0xA5A5A5A5u;
+    const uint32_t expected = smew__crc32c_portable(before, data, size);
+
+    memset(copy, 0x5A, sizeof copy);
+    assert_int_equal(smew__crc32c_copy(before, copy + offset, data, size), expected);
+    assert_int_equal(memcmp(copy + offset, data, size), 0);
+    assert_int_equal(copy[offset + size], 0x5A);
+    assert_int_equal(smew__crc32c_copy_large(before, copy + offset, data, size), expected);
+    if (smew__crc32c_has_hardware())
+        assert_int_equal(smew__crc32c_copy_hardware(before, copy + offset, data, size), expected);
+}
+
+static void test_copies(void **state)
+{
+    struct support_random random = support_random_seeded();
+    static uint8_t bytes[65536 + 16];
+
+    (void)state;
+    support_random_fill(&random, bytes, sizeof bytes);
+    for (size_t size = 0; size < 600; size++)
+        check_copy(size % 7, size, bytes + size % 5);
+    for (int i = 0; i < 200; i++)
+        check_copy((size_t)support_random_below(&random, 16),
+                   (size_t)support_random_below(&random, 65536), bytes + i % 16);
+    assert_int_equal(smew__crc32c_copy(7, NULL, NULL, 0), 7);
+}
+
+static void test_words(void **state)
+{
+    struct support_random random = support_random_seeded();
+
+    (void)state;
+    for (int i = 0; i < 1000; i++) {
+        const uint64_t words[] = {support_random_next(&random), support_random_next(&random)};
+        const uint32_t half = (uint32_t)support_random_next(&random);
+        const uint32_t before = (uint32_t)support_random_next(&random);
+        uint8_t bytes[20];
+        uint32_t expected;
+
+        memcpy(bytes, words, sizeof words);
+        memcpy(bytes + sizeof words, &half, sizeof half);
+        expected = smew__crc32c_portable(before, bytes, sizeof bytes);
+        assert_int_equal(smew__crc32c_words(before, words[0], words[1], half), expected);
+        assert_int_equal(smew__crc32c_words_any(before, words[0], words[1], half), expected);
+        assert_int_equal(smew__crc32c_words_portable(before, words[0], words[1], half), expected);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_published_values),
         cmocka_unit_test(test_ways_agree),
+        cmocka_unit_test(test_copies),
+        cmocka_unit_test(test_words),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

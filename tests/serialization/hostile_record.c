@@ -23,18 +23,23 @@ struct forgery {
     size_t size;
 };
 
-static void begin(struct forgery *forgery, const char *item)
+static void begin_with(struct forgery *forgery, const struct smew__item *item)
 {
     struct smew__buffer bytes;
 
     smew__buffer_init(&bytes);
-    assert_int_equal(smew__codec_record.encode(kit_item(item), &bytes), SMEW_OK);
+    assert_int_equal(smew__codec_record.encode(item, &bytes), SMEW_OK);
     assert_true(bytes.size <= sizeof forgery->bytes);
     forgery->size = bytes.size;
     memcpy(forgery->bytes, bytes.data, bytes.size);
     memcpy(&forgery->header, bytes.data, HEADER);
     memcpy(&forgery->fixed, bytes.data + HEADER, sizeof forgery->fixed);
     smew__buffer_fini(&bytes);
+}
+
+static void begin(struct forgery *forgery, const char *item)
+{
+    begin_with(forgery, kit_item(item));
 }
 
 static void reseal(struct forgery *forgery)
@@ -91,7 +96,10 @@ static void test_other_versions(void **state)
     forgery.fixed.flags = 1u << 3;
     expect(&forgery, SMEW_VERSION);
     begin(&forgery, "event");
-    forgery.fixed.content = SMEW_CONTENT_PROTOBUF + 1;
+    forgery.fixed.unused = 1;
+    expect(&forgery, SMEW_VERSION);
+    begin(&forgery, "event");
+    forgery.header.content = SMEW_CONTENT_PROTOBUF + 1;
     expect(&forgery, SMEW_VERSION);
     begin(&forgery, "ack");
     forgery.bytes[HEADER] = 0x2a; /* item 5 in the frame */
@@ -111,9 +119,6 @@ static void test_header(void **state)
     /* A number means nothing without a lane, and neither does what it would imply. */
     begin(&forgery, "event");
     forgery.header.target = 1;
-    expect(&forgery, SMEW_CORRUPT);
-    begin(&forgery, "event");
-    forgery.header.source = 1;
     expect(&forgery, SMEW_CORRUPT);
     begin(&forgery, "event");
     forgery.header.event = 1;
@@ -142,7 +147,7 @@ static void test_sizes(void **state)
     expect(&forgery, SMEW_CORRUPT);
     forgery.header.payload_size = 0; /* the payload is where the padding should be */
     expect(&forgery, SMEW_CORRUPT);
-    begin(&forgery, "event");
+    begin(&forgery, "event-headers");
     forgery.bytes[forgery.size - 1] = 1;
     expect(&forgery, SMEW_CORRUPT);
     begin(&forgery, "event");
@@ -179,10 +184,7 @@ static void test_one_form(void **state)
     struct forgery forgery;
 
     (void)state;
-    begin(&forgery, "event"); /* fixed, id, sent, texts */
-    memset(word_at(&forgery, 4), 0, SMEW__RECORD_WORD);
-    expect(&forgery, SMEW_CORRUPT);
-    begin(&forgery, "event");
+    begin(&forgery, "event");    /* fixed, id, texts */
     word_at(&forgery, 3)[4] = 1; /* a stream beyond 32 bits */
     expect(&forgery, SMEW_CORRUPT);
     begin(&forgery, "event");
@@ -192,13 +194,34 @@ static void test_one_form(void **state)
     word_at(&forgery, forgery.header.extension_words)[-1] = 1; /* behind the texts */
     expect(&forgery, SMEW_CORRUPT);
     begin(&forgery, "event");
-    word_at(&forgery, 5)[7] = 'x'; /* the target is not terminated */
+    word_at(&forgery, 4)[7] = 'x'; /* the target is not terminated */
     expect(&forgery, SMEW_CORRUPT);
     begin(&forgery, "event");
-    word_at(&forgery, 5)[0] = '\n'; /* and no name */
+    word_at(&forgery, 4)[0] = '\n'; /* and no name */
     expect(&forgery, SMEW_CORRUPT);
     begin(&forgery, "reply");
     word_at(&forgery, 5)[4] = 1; /* a result beyond 32 bits */
+    expect(&forgery, SMEW_CORRUPT);
+}
+
+/* A time that is no whole number of milliseconds: fixed, id, sent, texts. */
+static void test_one_time(void **state)
+{
+    struct smew__item item = *kit_item("event");
+    const uint64_t whole = item.envelope.sent_ns;
+    struct forgery forgery;
+
+    (void)state;
+    item.envelope.sent_ns++;
+    begin_with(&forgery, &item);
+    assert_int_equal(forgery.header.sent, 0);
+    expect(&forgery, SMEW_OK);
+    memset(word_at(&forgery, 4), 0, SMEW__RECORD_WORD);
+    expect(&forgery, SMEW_CORRUPT);
+    memcpy(word_at(&forgery, 4), &whole, SMEW__RECORD_WORD); /* one that the header can say */
+    expect(&forgery, SMEW_CORRUPT);
+    begin_with(&forgery, &item);
+    forgery.header.sent_high = 1; /* said twice */
     expect(&forgery, SMEW_CORRUPT);
 }
 
@@ -272,10 +295,11 @@ static void test_control(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SUPPORT_TEST(test_unchanged),    SUPPORT_TEST(test_other_versions),
-        SUPPORT_TEST(test_header),       SUPPORT_TEST(test_sizes),
-        SUPPORT_TEST(test_text_sizes),   SUPPORT_TEST(test_one_form),
-        SUPPORT_TEST(test_user_headers), SUPPORT_TEST(test_control),
+        SUPPORT_TEST(test_unchanged),  SUPPORT_TEST(test_other_versions),
+        SUPPORT_TEST(test_header),     SUPPORT_TEST(test_sizes),
+        SUPPORT_TEST(test_text_sizes), SUPPORT_TEST(test_one_form),
+        SUPPORT_TEST(test_one_time),   SUPPORT_TEST(test_user_headers),
+        SUPPORT_TEST(test_control),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,7 +49,7 @@ static struct smew__record_plain plain_of(struct support_random *random, uint8_t
         .target = 7,
         .event = 9,
         .content = (enum smew_content)support_random_below(random, SMEW_CONTENT_PROTOBUF + 1),
-        .sent_ns = support_random_next(random) | 1,
+        .tick = (support_random_next(random) >> (64 - SMEW__RECORD_TICK_BITS)) | 1,
         .payload = payload,
         .payload_size = support_random_below(random, PAYLOAD_MOST + 1),
     };
@@ -73,8 +73,17 @@ static struct smew__envelope envelope_of(const struct smew__record_plain *plain)
         .event = KIT_TEXT(event),
         .payload = plain->payload,
         .payload_size = plain->payload_size,
-        .sent_ns = plain->sent_ns,
+        .sent_ns = (SMEW__RECORD_FIRST_MS + plain->tick) * 1000000,
     };
+}
+
+static struct smew__record_header write_plain(const struct smew__record_plain *plain, uint8_t *body)
+{
+    struct smew__record_words words = smew__record_plain_words(plain);
+    struct smew__record_header header = {.body_crc = smew__record_plain_write(plain, body)};
+
+    memcpy((uint8_t *)&header + SMEW__RECORD_WORD, &words, sizeof words);
+    return header;
 }
 
 static void test_written_as_by_the_other(void **state)
@@ -96,7 +105,7 @@ static void test_written_as_by_the_other(void **state)
         assert_int_equal(smew__record_measure(&envelope, &lane, &numbers, &shape), SMEW_OK);
         assert_int_equal(shape.body_size, smew__record_plain_size(&plain));
         smew__record_write(&envelope, &shape, other, &other_header);
-        smew__record_plain_write(&plain, one, &header);
+        header = write_plain(&plain, one);
         assert_memory_equal(&header, &other_header, sizeof header);
         assert_memory_equal(one, other, (size_t)shape.body_size);
         assert_int_equal(one[shape.body_size], 0xA5);
@@ -106,7 +115,7 @@ static void test_written_as_by_the_other(void **state)
         assert_memory_equal(again.source.data, plain.source.size ? plain.source.data : "",
                             plain.source.size);
         assert_int_equal(again.payload_size, plain.payload_size);
-        assert_int_equal(again.sent_ns, plain.sent_ns);
+        assert_int_equal(again.tick, plain.tick);
         assert_int_equal(again.content, plain.content);
         assert_int_equal(again.target, 7);
         assert_int_equal(again.event, 9);
@@ -144,22 +153,23 @@ static void test_read_as_by_the_other(void **state)
         uint8_t payload[PAYLOAD_MOST], body[ROOM];
         struct smew__record_plain plain = plain_of(&random, payload);
         size_t size = (size_t)smew__record_plain_size(&plain);
+        size_t extension = smew__record_plain_extension(&plain);
         struct smew__record_header header;
         unsigned what = (unsigned)support_random_below(&random, 8);
 
-        smew__record_plain_write(&plain, body, &header);
+        header = write_plain(&plain, body);
         if (what == 0)
             header.kind = (uint8_t)support_random_next(&random);
         else if (what == 1)
-            header.source = (uint32_t)support_random_below(&random, 3);
-        else if (what == 2)
-            body[support_random_below(&random, smew__record_plain_extension(&plain))] ^=
+            header.content = (uint8_t)support_random_below(&random, SMEW_CONTENT_PROTOBUF + 3);
+        else if (what == 2 && extension != 0)
+            body[support_random_below(&random, extension)] ^=
                 (uint8_t)(1 << support_random_below(&random, 8));
-        else if (what == 3)
+        else if (what == 3 && size != 0)
             body[size - 1] ^= (uint8_t)support_random_below(&random, 2);
         else if (what == 4)
-            memset(body + SMEW__RECORD_WORD, 0, SMEW__RECORD_WORD); /* no time */
-        else
+            smew__record_set_tick(&header, 0);
+        else if (size != 0)
             body[support_random_below(&random, size)] ^= 0x10;
         taken += check_agreement(&header, body);
     }

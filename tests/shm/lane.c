@@ -69,7 +69,7 @@ enum smew_status lane_write(struct lane *lane, uint32_t payload_size,
     }
     *header = (struct smew__record_header){
         .payload_size = payload_size,
-        .target = (uint32_t)content(number, UINT64_MAX),
+        .target = (uint16_t)content(number, UINT64_MAX),
         .event = (uint16_t)number,
         .kind = SMEW_KIND_EVENT,
         .body_crc = smew__crc32c(0, record + HEADER, (size_t)size),
@@ -132,7 +132,7 @@ bool lane_is_intact(const struct smew__lane_record *record, const uint8_t *body)
     const struct smew__record_header *header = &record->header;
 
     if (record->body_size != smew__ring_padded(header->payload_size) ||
-        header->target != (uint32_t)content(record->number, UINT64_MAX) ||
+        header->target != (uint16_t)content(record->number, UINT64_MAX) ||
         header->event != (uint16_t)record->number || header->kind != SMEW_KIND_EVENT)
         return false;
     for (uint64_t at = 0; at < record->body_size; at += WORD) {

@@ -30,8 +30,9 @@ static struct smew__record_header header_of(const struct stage *stage, uint64_t 
 
     return (struct smew__record_header){
         .payload_size = stage->sizes[(number - stage->first_number) % stage->size_count],
-        .target = (uint32_t)mixed,
-        .source = (uint32_t)(mixed >> 32),
+        .target = (uint16_t)mixed,
+        .sent = (uint32_t)(mixed >> 32),
+        .content = (uint8_t)(mixed >> 16),
         .event = (uint16_t)(mixed >> 8),
         .kind = (uint8_t)(mixed >> 24),
         .extension_words = (uint8_t)(number % 3),

@@ -85,7 +85,7 @@ static bool make_room(struct smew__shm_end *end, uint64_t size)
 static bool is_frame(const struct smew__shm_end *end, const struct smew__record_header *header)
 {
     if (header->kind != SMEW_KIND_CONTROL || header->extension_words != 0 || header->target != 0 ||
-        header->source != 0)
+        header->content != 0 || header->sent != 0 || header->sent_high != 0)
         return false;
     if (header->event == SMEW__SHM_RECORD_LARGE)
         return header->payload_size == SMEW__SHM_LARGE_SIZE;
