@@ -369,8 +369,9 @@ struct smew__message *smew__message_copy(const struct smew_chart *chart,
 
 void smew__timers_fini(struct smew__timers *timers);
 /*
- * A timer with a send id takes the id over from an older one of the same machine, which then can
- * no longer be cancelled; so it is in XState.
+ * JSON: a timer with a send id takes the id over from an older one of the same machine, which then
+ * can no longer be cancelled; so it is in XState.  SCXML: they share it, and are cancelled
+ * together.
  */
 enum smew_status smew__timers_put(struct smew__timers *timers, struct smew__timer timer);
 void smew__timers_cancel(struct smew__timers *timers, const struct smew_machine *machine,
