@@ -374,6 +374,8 @@ void smew__timers_fini(struct smew__timers *timers);
  * together.
  */
 enum smew_status smew__timers_put(struct smew__timers *timers, struct smew__timer timer);
+/* One of a snapshot, in the snapshot's order: as it is, whatever its id means to the others. */
+enum smew_status smew__timers_put_back(struct smew__timers *timers, struct smew__timer timer);
 void smew__timers_cancel(struct smew__timers *timers, const struct smew_machine *machine,
                          const char *send_id);
 /* Takes the first one that is due until now_ns. */

@@ -47,7 +47,7 @@ static bool make_room(struct smew__timers *timers)
     return true;
 }
 
-enum smew_status smew__timers_put(struct smew__timers *timers, struct smew__timer timer)
+enum smew_status smew__timers_put_back(struct smew__timers *timers, struct smew__timer timer)
 {
     uint32_t at = timers->count;
 
@@ -55,15 +55,20 @@ enum smew_status smew__timers_put(struct smew__timers *timers, struct smew__time
         smew__message_free(timer.message);
         return timers->count >= SMEW__TIMERS_MAX ? SMEW_LIMIT : SMEW_NO_MEMORY;
     }
-    forget_id(timers, timer.machine, timer.send_id);
     while (at > 0 && timers->items[at - 1].due_ns > timer.due_ns)
         at--;
     memmove(&timers->items[at + 1], &timers->items[at],
             (timers->count - at) * sizeof *timers->items);
     timers->items[at] = timer;
-    timers->items[at].cancellable = timer.send_id != NULL;
     timers->count++;
     return SMEW_OK;
+}
+
+enum smew_status smew__timers_put(struct smew__timers *timers, struct smew__timer timer)
+{
+    forget_id(timers, timer.machine, timer.send_id);
+    timer.cancellable = timer.send_id != NULL;
+    return smew__timers_put_back(timers, timer);
 }
 
 static void remove_at(struct smew__timers *timers, uint32_t at)
