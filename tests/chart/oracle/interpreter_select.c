@@ -194,7 +194,7 @@ void oracle_effective_targets(const struct oracle *oracle, const int *targets, i
     }
 }
 
-/* Is that state, or one above it, of the kind that a transition's domain may be? */
+/* Are the source and all the targets proper descendants of that state? */
 static bool holds_all(const struct oracle *oracle, int ancestor, int source,
                       const struct oracle_states *targets)
 {

@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <smew/export.h>
+
 enum {
     SKETCH_STATES = 26,
     SKETCH_TRANSITIONS = 80,
@@ -171,7 +173,6 @@ struct sketch_text {
 /* Begin with an empty text. */
 void sketch_print_json(const struct sketch *sketch, struct sketch_text *text);
 void sketch_print_scxml(const struct sketch *sketch, struct sketch_text *text);
-void sketch_write(struct sketch_text *text, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+void sketch_write(struct sketch_text *text, const char *format, ...) SMEW_PRINTF(2, 3);
 
 #endif
