@@ -394,6 +394,13 @@ static void add_transition(struct maker *maker, int source)
     transition->again = chance(maker, is_json(maker) ? 30 : 60);
     if (transition->kind != SKETCH_ALWAYS && chance(maker, 8)) /* forbidden */
         return;
+    if (transition->kind == SKETCH_ALWAYS && is_json(maker) && chance(maker, 30)) {
+        /* It comes to rest at once, and shows at each event in which order leaves are asked. */
+        transition->guard = SKETCH_NONE;
+        transition->actions.first = sketch->action_count;
+        add_mark(maker, &transition->actions, '~', number);
+        return;
+    }
     choose_targets(maker, transition);
     add_actions(maker, &transition->actions, '~', number, 22);
     if (transition->kind == SKETCH_ALWAYS && is_json(maker) && chance(maker, 75))
