@@ -172,6 +172,17 @@ static void enter_between(struct smew_machine *machine, uint32_t state, uint32_t
     }
 }
 
+/* What a history state stands for.  W3C runs its initial actions, XState does not. */
+static void enter_for_history(struct smew_machine *machine, uint32_t state)
+{
+    if (machine->chart->scxml)
+        enter_by_default(machine, state);
+    else {
+        enter(machine, state);
+        enter_below(machine, state);
+    }
+}
+
 static void enter_remembered(struct smew_machine *machine, uint32_t history, const uint64_t *set)
 {
     size_t words = smew__words(machine);
@@ -179,10 +190,8 @@ static void enter_remembered(struct smew_machine *machine, uint32_t history, con
     uint32_t at;
 
     for (at = smew__set_next(set, words, 0); at != SMEW__SET_END;
-         at = smew__set_next(set, words, at + 1)) {
-        enter(machine, at);
-        enter_below(machine, at);
-    }
+         at = smew__set_next(set, words, at + 1))
+        enter_for_history(machine, at);
     for (at = smew__set_next(set, words, 0); at != SMEW__SET_END;
          at = smew__set_next(set, words, at + 1))
         enter_between(machine, at, parent);
@@ -199,12 +208,9 @@ static void enter_history(struct smew_machine *machine, uint32_t history)
     }
     smew__set_add(machine->defaults, history);
     for (uint32_t i = 0; i < state->defaults.count; i++) {
-        uint32_t target = target_of(machine, state->defaults, i);
-
-        enter(machine, target);
         if (state->implied)
             smew__set_add(machine->defaults, state->parent);
-        enter_below(machine, target);
+        enter_for_history(machine, target_of(machine, state->defaults, i));
     }
     for (uint32_t i = 0; i < state->defaults.count; i++)
         enter_between(machine, target_of(machine, state->defaults, i), state->parent);

@@ -369,10 +369,13 @@ struct smew__message *smew__message_copy(const struct smew_chart *chart,
 
 void smew__timers_fini(struct smew__timers *timers);
 /*
- * A timer with a send id takes the id over from an older one of the same machine, which then can
- * no longer be cancelled; so it is in XState.
+ * JSON: a timer with a send id takes the id over from an older one of the same machine, which then
+ * can no longer be cancelled; so it is in XState.  SCXML: they share it, and are cancelled
+ * together.
  */
 enum smew_status smew__timers_put(struct smew__timers *timers, struct smew__timer timer);
+/* One of a snapshot, in the snapshot's order: as it is, whatever its id means to the others. */
+enum smew_status smew__timers_put_back(struct smew__timers *timers, struct smew__timer timer);
 void smew__timers_cancel(struct smew__timers *timers, const struct smew_machine *machine,
                          const char *send_id);
 /* Takes the first one that is due until now_ns. */

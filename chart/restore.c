@@ -239,14 +239,10 @@ static bool read_timer(struct smew__restore *restore, const json_t *json)
     }
     timer.message = message;
     timer.due_ns = family->now_ns + in_ns;
-    if (smew__timers_put(&family->timers, timer) != SMEW_OK)
-        return smew__restore_no_memory(restore);
     /* An id that was taken over by a later timer is only a name. */
-    if (!json_is_true(json_object_get(json, "cancellable")))
-        for (uint32_t i = 0; i < family->timers.count; i++)
-            if (family->timers.items[i].message == message)
-                family->timers.items[i].cancellable = false;
-    return true;
+    timer.cancellable = timer.send_id && json_is_true(json_object_get(json, "cancellable"));
+    return smew__timers_put_back(&family->timers, timer) == SMEW_OK ||
+           smew__restore_no_memory(restore);
 }
 
 /* ---- the whole ----------------------------------------------------------------------- */

@@ -35,9 +35,11 @@ static void remember(struct smew_machine *machine, uint32_t parent, uint32_t his
     machine->modified = true;
 }
 
-static void remember_all(struct smew_machine *machine)
+/* Answers whether there was something to remember. */
+static bool remember_all(struct smew_machine *machine)
 {
     size_t words = smew__words(machine);
+    bool some = false;
 
     for (uint32_t at = smew__set_next(machine->exits, words, 0); at != SMEW__SET_END;
          at = smew__set_next(machine->exits, words, at + 1)) {
@@ -45,26 +47,15 @@ static void remember_all(struct smew_machine *machine)
 
         for (uint32_t i = 0; i < histories.count; i++)
             remember(machine, at, machine->chart->histories[histories.first + i]);
+        some = some || histories.count > 0;
     }
-}
-
-/* The line of leaves keeps the order of the others. */
-static void leave_line(struct smew_machine *machine)
-{
-    uint32_t kept = 0;
-
-    for (uint32_t i = 0; i < machine->line_count; i++)
-        if (!smew__set_has(machine->exits, machine->line[i]))
-            machine->line[kept++] = machine->line[i];
-    machine->line_count = kept;
+    return some;
 }
 
 static void leave_states(struct smew_machine *machine)
 {
     uint32_t at = smew__set_previous(machine->exits, machine->chart->state_count);
 
-    remember_all(machine);
-    leave_line(machine);
     for (; at != SMEW__SET_END; at = smew__set_previous(machine->exits, at)) {
         const struct smew__state *state = state_of(machine, at);
 
@@ -160,21 +151,15 @@ static void report_final(struct smew_machine *machine, uint32_t number, uint32_t
     }
 }
 
-/* Only an illegal configuration may have more leaves than there is room for. */
-static void enter_line(struct smew_machine *machine, uint32_t state)
-{
-    if (!smew__set_has(machine->chart->leaves, state) || smew__set_has(machine->active, state))
-        return;
-    if (machine->line_count < machine->chart->leaf_max)
-        machine->line[machine->line_count++] = (uint16_t)state;
-    else
-        smew__machine_fail(machine, SMEW_LIMIT);
-}
-
-static void enter_states(struct smew_machine *machine)
+/*
+ * Answers whether one of them was not active before the microstep.  Those that were never left
+ * are entered too, and then no longer among the entries.
+ */
+static bool enter_states(struct smew_machine *machine)
 {
     size_t words = smew__words(machine);
     uint32_t waiting = machine->internal.count;
+    bool some = false;
 
     for (uint32_t at = smew__set_next(machine->entries, words, 0); at != SMEW__SET_END;
          at = smew__set_next(machine->entries, words, at + 1)) {
@@ -182,7 +167,10 @@ static void enter_states(struct smew_machine *machine)
 
         if (state->parent != SMEW__NO_STATE && !smew__set_has(machine->active, state->parent))
             machine->illegal = true;
-        enter_line(machine, at);
+        if (smew__set_has(machine->active, at))
+            smew__set_remove(machine->entries, at);
+        else
+            some = some || !smew__set_has(machine->exits, at);
         smew__set_add(machine->active, at);
         enter_state(machine, state);
         if (smew__set_has(machine->defaults, at))
@@ -190,6 +178,31 @@ static void enter_states(struct smew_machine *machine)
         run_history_defaults(machine, state);
         if (state->kind == SMEW__FINAL)
             report_final(machine, at, waiting);
+    }
+    return some;
+}
+
+/*
+ * The leaves that were left are taken out of the line, and those that were entered go to its end.
+ * Only an illegal configuration may have more of them than there is room for.
+ */
+static void move_line(struct smew_machine *machine)
+{
+    size_t words = smew__words(machine);
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < machine->line_count; i++)
+        if (!smew__set_has(machine->exits, machine->line[i]))
+            machine->line[kept++] = machine->line[i];
+    machine->line_count = kept;
+    for (uint32_t at = smew__set_next(machine->entries, words, 0); at != SMEW__SET_END;
+         at = smew__set_next(machine->entries, words, at + 1)) {
+        if (!smew__set_has(machine->chart->leaves, at))
+            continue;
+        if (machine->line_count < machine->chart->leaf_max)
+            machine->line[machine->line_count++] = (uint16_t)at;
+        else
+            smew__machine_fail(machine, SMEW_LIMIT);
     }
 }
 
@@ -218,30 +231,49 @@ static const struct smew__transition *selected(const struct smew_machine *machin
     return &machine->chart->transitions[machine->selected[i]];
 }
 
+/* Was every state that was left entered again? */
+static bool are_back(const struct smew_machine *machine)
+{
+    size_t words = smew__words(machine);
+    uint32_t at = smew__set_next(machine->exits, words, 0);
+
+    while (at != SMEW__SET_END && smew__set_has(machine->entries, at))
+        at = smew__set_next(machine->exits, words, at + 1);
+    return at == SMEW__SET_END;
+}
+
+/*
+ * What leaves the configuration and history as they were leaves the line as it was too, whatever
+ * was left and entered again on the way: XState then goes on with the snapshot that it had.
+ */
 bool smew__microstep(struct smew_machine *machine)
 {
     uint32_t count = machine->selected_count;
+    bool changed;
 
     begin(machine);
     for (uint32_t i = 0; i < count; i++)
         smew__transition_exits(machine, selected(machine, i));
+    changed = remember_all(machine);
     leave_states(machine);
     for (uint32_t i = 0; i < count; i++)
         smew__run_actions(machine, selected(machine, i)->actions);
     for (uint32_t i = 0; i < count; i++)
         smew__transition_entries(machine, selected(machine, i));
-    enter_states(machine);
+    changed = enter_states(machine) || changed || !are_back(machine);
+    if (changed)
+        move_line(machine);
     if (machine->life == SMEW_LIFE_DONE)
         smew__exit_all(machine);
-    return machine->modified ||
-           !smew__set_equal(machine->exits, machine->entries, smew__words(machine));
+    return changed || machine->modified;
 }
 
 void smew__microstep_initial(struct smew_machine *machine)
 {
     begin(machine);
     smew__initial_entries(machine);
-    enter_states(machine);
+    (void)enter_states(machine);
+    move_line(machine);
     if (machine->life == SMEW_LIFE_DONE)
         smew__exit_all(machine);
 }

@@ -4,10 +4,10 @@
  * Events that are due later, in a sorted array: families have few, and the next one is asked for
  * far more often than one is set.
  *
- * A send id names at most one timer of a machine, the newest that was set with it.  When any timer
- * of that id is set, fires or is cancelled, the others lose the name and can no longer be
+ * JSON: a send id names at most one timer of a machine, the newest that was set with it.  When any
+ * timer of that id is set, fires or is cancelled, the others lose the name and can no longer be
  * cancelled: XState keeps one handle for each id.  A state is left before it is entered again, so
- * an `after` never meets this.
+ * an `after` hardly ever meets this.  SCXML: a send id names all timers that were set with it.
  */
 
 #include "chart/machine.h"
@@ -29,7 +29,7 @@ void smew__timers_fini(struct smew__timers *timers)
 static void forget_id(struct smew__timers *timers, const struct smew_machine *machine,
                       const char *send_id)
 {
-    for (uint32_t i = 0; send_id && i < timers->count; i++)
+    for (uint32_t i = 0; send_id && !machine->chart->scxml && i < timers->count; i++)
         if (timers->items[i].send_id == send_id && timers->items[i].machine == machine)
             timers->items[i].cancellable = false;
 }
@@ -47,7 +47,7 @@ static bool make_room(struct smew__timers *timers)
     return true;
 }
 
-enum smew_status smew__timers_put(struct smew__timers *timers, struct smew__timer timer)
+enum smew_status smew__timers_put_back(struct smew__timers *timers, struct smew__timer timer)
 {
     uint32_t at = timers->count;
 
@@ -55,15 +55,20 @@ enum smew_status smew__timers_put(struct smew__timers *timers, struct smew__time
         smew__message_free(timer.message);
         return timers->count >= SMEW__TIMERS_MAX ? SMEW_LIMIT : SMEW_NO_MEMORY;
     }
-    forget_id(timers, timer.machine, timer.send_id);
     while (at > 0 && timers->items[at - 1].due_ns > timer.due_ns)
         at--;
     memmove(&timers->items[at + 1], &timers->items[at],
             (timers->count - at) * sizeof *timers->items);
     timers->items[at] = timer;
-    timers->items[at].cancellable = timer.send_id != NULL;
     timers->count++;
     return SMEW_OK;
+}
+
+enum smew_status smew__timers_put(struct smew__timers *timers, struct smew__timer timer)
+{
+    forget_id(timers, timer.machine, timer.send_id);
+    timer.cancellable = timer.send_id != NULL;
+    return smew__timers_put_back(timers, timer);
 }
 
 static void remove_at(struct smew__timers *timers, uint32_t at)
@@ -76,15 +81,17 @@ static void remove_at(struct smew__timers *timers, uint32_t at)
 void smew__timers_cancel(struct smew__timers *timers, const struct smew_machine *machine,
                          const char *send_id)
 {
+    uint32_t kept = 0;
+
     for (uint32_t i = 0; i < timers->count; i++) {
         const struct smew__timer *timer = &timers->items[i];
 
-        if (timer->cancellable && timer->send_id == send_id && timer->machine == machine) {
+        if (timer->cancellable && timer->send_id == send_id && timer->machine == machine)
             smew__message_free(timer->message);
-            remove_at(timers, i);
-            return;
-        }
+        else
+            timers->items[kept++] = *timer;
     }
+    timers->count = kept;
 }
 
 bool smew__timers_take(struct smew__timers *timers, uint64_t now_ns, struct smew__timer *timer)

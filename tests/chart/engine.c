@@ -50,6 +50,15 @@ static const struct kit_scenario states[] = {
       {"N", "p.b", NULL},
       {"OUT", "q", NULL},
       {"BACK", "p.b", NULL}}},
+    {"an eventless way through history back to its source is no endless one",
+     "{'initial':'a','states':{'a':{'entry':" MARK("+a") ",'exit':" MARK(
+         "-a") ",'always':'h'},'h':{'type':'history','target':'a'}}}",
+     {{"", "a", "+a +a"}, {"X", "a", "+a"}}},
+    {"a leaf that is left and entered again, with nothing changed, keeps its turn",
+     "{'type':'parallel','states':{'p':{'initial':'a','states':{'a':{'on':{'S':{'target':'a',"
+     "'reenter':true}},'always':{'guard':'yes','actions':" MARK(
+         "p") "}}}},'q':{'always':{'actions':" MARK("q") "}}}}",
+     {{"", "p.a,q", "p q"}, {"S", "p.a,q", "p q"}}},
     {"deep history remembers the leaves",
      "{'initial':'p','states':{'p':{'initial':'a','states':{'a':{'initial':'x','states':{"
      "'x':{'on':{'N':'y'}},'y':{}}},'h':{'history':'deep'},'s':{'history':'shallow'}},"

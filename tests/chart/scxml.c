@@ -45,6 +45,29 @@ static const struct kit_scenario meanings[] = {
      HEAD "><state id='a'><onentry><log label='+a'/></onentry><initial><transition target='c'><log "
           "label='i'/></transition></initial><state id='b'/><state id='c'/></state></scxml>",
      {{"", "a.c", "\"+a\" \"i\""}}},
+    {"a deep initial state runs its own initial actions, those on the way to it do not",
+     HEAD " initial='b'><state id='a'><initial><transition target='b'><log "
+          "label='no'/></transition></initial><state id='b'><initial><transition target='c'><log "
+          "label='i'/></transition></initial><state id='c'/></state></state></scxml>",
+     {{"", "a.b.c", "\"i\""}}},
+    {"what a shallow history remembers runs its initial actions",
+     HEAD "><state id='p'><history id='h'><transition target='b'/></history><state id='b'><initial>"
+          "<transition target='c'><log label='i'/></transition></initial><state id='c'><transition "
+          "event='N' target='d'/></state><state id='d'/></state><transition event='OUT' "
+          "target='o'/></state><state id='o'><transition event='X' target='h'/></state></scxml>",
+     {{"", "p.b.c", "\"i\""}, {"N", "p.b.d", ""}, {"OUT", "o", ""}, {"X", "p.b.c", "\"i\""}}},
+    {"a cancel concerns all that was sent with that id",
+     HEAD "><state id='a'><transition event='S'><send event='E' id='t' delay='5ms'/></transition>"
+          "<transition event='C'><cancel sendid='t'/></transition><transition event='E'><log "
+          "label='e'/></transition></state></scxml>",
+     {{"", "a", ""},
+      {"S", "a", ""},
+      {"S", "a", ""},
+      {"+5", "a", "\"e\" \"e\""},
+      {"S", "a", ""},
+      {"S", "a", ""},
+      {"C", "a", ""},
+      {"+5", "a", ""}}},
     {"the actions of a history default run when it is taken",
      HEAD "><state id='a'><transition event='X' target='h'/></state><state id='p'><onentry><log "
           "label='+p'/></onentry><history id='h'><transition target='c'><log "

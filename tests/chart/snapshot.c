@@ -150,6 +150,33 @@ static void test_document(void **state)
 
 /* ---- going on ------------------------------------------------------------------------ */
 
+static const char same_id_text[] =
+    "{'on':{'S':{'actions':{'type':'@xstate.raise','event':{'type':'LATE'},'delay':20,'id':'t'}},"
+    "'T':{'actions':{'type':'@xstate.raise','event':{'type':'SOON'},'delay':10,'id':'t'}},"
+    "'C':{'actions':{'type':'@xstate.cancel','id':'t'}},'LATE':{'actions':'note'},"
+    "'SOON':{'actions':'note'}}}";
+
+/* The newer of two timers of one id has the id, also when it is due before the older one. */
+static void test_same_id(void **state)
+{
+    struct kit_log log;
+    struct smew_chart *chart = load_quoted(same_id_text, NULL);
+    struct smew_machine *machine = start(chart, &log);
+
+    (void)state;
+    assert_int_equal(kit_send(machine, "S", NULL, NULL), SMEW_OK);
+    assert_int_equal(kit_send(machine, "T", NULL, NULL), SMEW_OK);
+    char *text = snapshot(machine);
+    smew_machine_destroy(machine);
+    machine = restore(chart, text, 0, &log);
+    free(text);
+    assert_int_equal(kit_send(machine, "C", NULL, NULL), SMEW_OK);
+    assert_int_equal(smew_machine_advance(machine, 30000000, NULL), SMEW_OK);
+    assert_string_equal(log.text, "LATE");
+    smew_machine_destroy(machine);
+    smew_chart_unref(chart);
+}
+
 static void test_goes_on(void **state)
 {
     struct kit_log log;
@@ -416,10 +443,10 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SUPPORT_TEST(test_document),         SUPPORT_TEST(test_goes_on),
-        SUPPORT_TEST(test_events_that_wait), SUPPORT_TEST(test_ended),
-        SUPPORT_TEST(test_refusals),         SUPPORT_TEST(test_mutations),
-        SUPPORT_TEST(test_no_memory),
+        SUPPORT_TEST(test_document),  SUPPORT_TEST(test_same_id),
+        SUPPORT_TEST(test_goes_on),   SUPPORT_TEST(test_events_that_wait),
+        SUPPORT_TEST(test_ended),     SUPPORT_TEST(test_refusals),
+        SUPPORT_TEST(test_mutations), SUPPORT_TEST(test_no_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
