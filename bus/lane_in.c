@@ -3,7 +3,7 @@
  * Lanes of others in our memory.
  *
  * Happy path: whoever has his turn (lane_turn.h) takes records in turns of a lane each until the
- * lane is empty; the service thread then arms it, and looks once more.
+ * lane is empty; then it is armed, and looked at once more.
  *
  * Failure modes: a damaged record costs that record, which is counted, logged with its number, and
  * answered CORRUPT; its producer sends it again if its own copy is whole.  A lane that goes on
@@ -400,6 +400,21 @@ static bool settle(struct smew__lane_in *lane)
     return lane->settled;
 }
 
+/*
+ * It was read to its end: true when it was not, after all.  Its next record rings for whoever has
+ * no other way to know of it: the poller, as long as that sleeps on its word.
+ */
+static bool arm(struct smew__lane_in *lane)
+{
+    const struct smew__lane_turns *turns = &lane->bus->turns;
+
+    if (!turns->asleep || lane->slept != turns->sleeps)
+        return smew__lane_reader_arm(&lane->reader);
+    (void)smew__lane_reader_say(&lane->reader, SMEW__ALARM_WORD);
+    smew__lane_readers_fence();
+    return smew__lane_reader_ready(&lane->reader);
+}
+
 /* With the lock held: up to as many as the pass may have; true when there is more. */
 static bool take_some(struct smew__lane_in *lane, struct smew__lane_pass *pass)
 {
@@ -417,7 +432,7 @@ static bool take_some(struct smew__lane_in *lane, struct smew__lane_pass *pass)
         unblock(lane);
     if (!status)
         return true;
-    return status == SMEW_AGAIN && pass->arms && smew__lane_reader_arm(&lane->reader);
+    return status == SMEW_AGAIN && pass->arms && arm(lane);
 }
 
 /* Without the lock: does it look as if there was nothing? */
@@ -509,19 +524,42 @@ bool smew__lanes_serve(struct smew__inbound *inbound)
     return pass.more;
 }
 
-bool smew__lanes_arm(struct smew__inbound *inbound)
+/* One that is not settled was armed when it was made. */
+static bool is_armed_here(const struct smew__lane_in *lane)
+{
+    return !lane->read_out && !lane->after && lane->settled;
+}
+
+bool smew__lanes_arm(struct smew__inbound *inbound, enum smew__lane_alarm alarm)
 {
     struct smew__lane_in *lane = inbound->sender ? next_lane(inbound, NULL) : NULL;
-    bool more = false;
+    struct smew__lane_turns *turns = &inbound->bus->turns;
 
     for (; lane; lane = next_lane(inbound, lane)) {
-        smew__bus_lock(lane->bus);
-        /* One that is not settled was armed when it was made. */
-        if (!lane->read_out && !lane->after && lane->settled)
-            more |= smew__lane_reader_arm(&lane->reader);
-        smew__bus_unlock(lane->bus);
+        uint32_t rings;
+
+        if (!is_armed_here(lane))
+            continue;
+        if (alarm == SMEW__ALARM_WORD && turns->word_count == SMEW__FUTEX_WORDS)
+            return false;
+        rings = smew__lane_reader_say(&lane->reader, alarm);
+        if (alarm != SMEW__ALARM_WORD)
+            continue;
+        lane->slept = turns->sleeps;
+        turns->words[turns->word_count++] =
+            (struct smew__futex_word){&lane->memory.header->rings, rings};
     }
-    return more;
+    return true;
+}
+
+bool smew__lanes_ready(struct smew__inbound *inbound)
+{
+    struct smew__lane_in *lane = inbound->sender ? next_lane(inbound, NULL) : NULL;
+    bool ready = false;
+
+    for (; lane && !ready; lane = next_lane(inbound, lane))
+        ready = is_armed_here(lane) && smew__lane_reader_ready(&lane->reader);
+    return ready;
 }
 
 /* ---- ending -------------------------------------------------------------------------- */

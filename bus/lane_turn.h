@@ -53,8 +53,21 @@ bool smew__lanes_use_poll(const struct smew_bus *bus);
  * bound): how many records there were, *ran of them.
  */
 uint32_t smew__lanes_poll(struct smew_bus *bus, size_t most, size_t *ran);
-/* It is about to sleep, and gives the lanes back: true when something has come meanwhile. */
-bool smew__lanes_rest(struct smew_bus *bus);
+/*
+ * It is about to sleep, and gives the lanes back.  NOT: something has come meanwhile, look.  ON_FD:
+ * lanes ring for the service thread; wait on the bus's fd.  ON_WORDS: the lanes are ASLEEP, whatever
+ * else happens: sleep, or do not, and then smew__lanes_wake().
+ */
+enum smew__lanes_rest { SMEW__REST_NOT, SMEW__REST_ON_FD, SMEW__REST_ON_WORDS };
+enum smew__lanes_rest smew__lanes_rest(struct smew_bus *bus);
+/*
+ * Until a lane's word is rung, or `own` is woken or no more what was seen, or the deadline; or for
+ * nothing.
+ */
+void smew__lanes_sleep(struct smew_bus *bus, const _Atomic uint32_t *own, uint32_t seen,
+                       uint64_t deadline_ns);
+/* It is awake: the lanes are TAKEN. */
+void smew__lanes_wake(struct smew_bus *bus);
 
 /* ---- the service thread, with `reading` held ---- */
 

@@ -5,6 +5,16 @@
  * that it is neither written nor read more often than that changes; what the poller itself finds in
  * its lanes makes it readable only if it stays behind.
  *
+ *            somebody rings: writes the fd             somebody rings: wakes the word
+ *     QUIET ───────────────────────────────► RUNG ◄──────────────────────────────── ASLEEP
+ *       ▲  ▲──── nothing is due: drains it ───┘  │                                    ▲ │
+ *       │  └──── the poller is awake: nothing was written ──┘                         │ │
+ *       └────────────────────────────── the poller is awake ──────────────────────────┼─┘
+ *       └── the poller goes to sleep on the words of its lanes, and on this one ──────┘
+ *
+ * ASLEEP is left by the poller that made it, with an exchange: so it sees what was done before any
+ * ring, and whoever rings makes one system call, and only when there is somebody to be woken.
+ *
  * While the outbox is full, deliveries stay in the list and only the rest runs; the eventfd is
  * drained meanwhile, so that a loop does not spin, and signalled again when the outbox has room.
  */
@@ -21,6 +31,9 @@
 #include "bus/lane_turn.h"
 #include "bus/outbox.h"
 
+/* What `rung` says. */
+enum { QUIET, RUNG, ASLEEP };
+
 /*
  * Any thread, with or without the lock; safe in a signal handler.  All of it is sequentially
  * consistent: who finds it rung, and so does not write, did before that what the poller looks for
@@ -28,7 +41,11 @@
  */
 static void ring(struct smew_bus *bus)
 {
-    if (!atomic_exchange(&bus->rung, true))
+    uint32_t before = atomic_exchange(&bus->rung, RUNG);
+
+    if (before == ASLEEP)
+        smew__futex_wake(&bus->rung);
+    else if (before == QUIET)
         smew__eventfd_signal(bus->wake_fd);
 }
 
@@ -40,18 +57,18 @@ static void ring(struct smew_bus *bus)
 static bool may_be_due(struct smew_bus *bus)
 {
     return atomic_load_explicit(&bus->any_due, memory_order_relaxed) ||
-           atomic_load_explicit(&bus->rung, memory_order_relaxed) ||
+           atomic_load_explicit(&bus->rung, memory_order_relaxed) != QUIET ||
            atomic_load_explicit(&bus->turns.own_loop, memory_order_relaxed);
 }
 
 /* Drained before it is said: a ring in between is of somebody who is seen below. */
 static void quieten(struct smew_bus *bus)
 {
-    if (!atomic_load(&bus->rung) &&
+    if (atomic_load(&bus->rung) == QUIET &&
         !atomic_load_explicit(&bus->turns.own_loop, memory_order_relaxed))
         return;
     smew__eventfd_drain(bus->wake_fd);
-    atomic_store(&bus->rung, false);
+    atomic_store(&bus->rung, QUIET);
 }
 
 void smew__due_post(struct smew_bus *bus, struct smew__due *due,
@@ -175,6 +192,38 @@ static void leave(struct smew_bus *bus)
     smew__bus_unlock(bus);
 }
 
+/* Until a lane's word is rung, or the node's.  Whoever has rung before is seen here. */
+static void sleep_on_words(struct smew_bus *bus, uint64_t deadline_ns)
+{
+    uint32_t quiet = QUIET;
+
+    if (atomic_compare_exchange_strong(&bus->rung, &quiet, ASLEEP)) {
+        smew__lanes_sleep(bus, &bus->rung, ASLEEP, deadline_ns);
+        (void)atomic_exchange(&bus->rung, QUIET);
+    }
+    smew__lanes_wake(bus);
+}
+
+/* OK: look again, the deadline too; TIMEOUT. */
+static enum smew_status sleep_until(struct smew_bus *bus, uint64_t deadline_ns)
+{
+    enum smew_status status = SMEW_OK;
+
+    switch (smew__lanes_rest(bus)) {
+    case SMEW__REST_NOT:
+        break;
+    case SMEW__REST_ON_WORDS:
+        sleep_on_words(bus, deadline_ns);
+        break;
+    case SMEW__REST_ON_FD:
+        status = smew__fd_wait(bus->wake_fd, POLLIN, deadline_ns);
+        if (!status)
+            atomic_store(&bus->rung, RUNG);
+        break;
+    }
+    return status;
+}
+
 /*
  * Nothing is due: runs what is in lanes, or waits.  OK: something ran, or look again; TIMEOUT: the
  * deadline has passed.
@@ -182,7 +231,6 @@ static void leave(struct smew_bus *bus)
 static enum smew_status await(struct smew_bus *bus, uint64_t deadline_ns, size_t most, size_t *ran)
 {
     bool found = smew__lanes_poll(bus, most, ran) > 0;
-    enum smew_status status;
     uint64_t now_ns;
 
     if (found)
@@ -198,12 +246,7 @@ static enum smew_status await(struct smew_bus *bus, uint64_t deadline_ns, size_t
         smew__spin_pause();
         return SMEW_OK;
     }
-    if (smew__lanes_rest(bus))
-        return SMEW_OK;
-    status = smew__fd_wait(bus->wake_fd, POLLIN, deadline_ns);
-    if (!status)
-        atomic_store(&bus->rung, true);
-    return status;
+    return sleep_until(bus, deadline_ns);
 }
 
 enum smew_status smew_bus_poll(struct smew_bus *bus, uint32_t timeout_ms, size_t most)

@@ -98,7 +98,7 @@ struct smew__lane_reader {
     uint64_t specials;
     uint64_t told; /* as many of them when last published */
     uint32_t turn;
-    uint32_t sleeps; /* how often it was armed */
+    uint32_t sleeps; /* how often it was armed, times 2 */
     struct smew__lane_losses losses;
     uint64_t losses_at;      /* number from which the present count of losses began */
     uint64_t recent_losses;  /* since then */
@@ -152,10 +152,17 @@ void smew__lane_reader_complete(struct smew__lane_reader *reader, uint64_t numbe
 bool smew__lane_reader_publish(struct smew__lane_reader *reader);
 
 /*
- * Says that this side is about to sleep, and looks again: true when there is something after all.
- * Awake again, it disarms, or nobody needs to have rung.
+ * Says that this side is about to sleep until a bell, and looks again: true when there is something
+ * after all.  Awake again, it disarms, or nobody needs to have rung.
  */
 bool smew__lane_reader_arm(struct smew__lane_reader *reader);
+/*
+ * The same in pieces, for any alarm, and so that many lanes share one fence, which is what it
+ * costs: each of them says it; then smew__lane_readers_fence() once; then smew__lane_reader_ready()
+ * of each, or wakes are lost.  What the lane's word said before, with which it is slept on.
+ */
+uint32_t smew__lane_reader_say(struct smew__lane_reader *reader, enum smew__lane_alarm alarm);
+void smew__lane_readers_fence(void);
 void smew__lane_reader_disarm(struct smew__lane_reader *reader); /* awake: nobody needs to ring */
 /*
  * Is there a record, or damage to look at?  Then smew__lane_reader_next() has something to say; or

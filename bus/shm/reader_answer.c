@@ -97,12 +97,31 @@ static void fence(const struct smew__lane_reader *reader)
         smew__fence_processes();
 }
 
+uint32_t smew__lane_reader_say(struct smew__lane_reader *reader, enum smew__lane_alarm alarm)
+{
+    /* Acquire pairs with must_ring: a ring that is not slept for any more is of what is seen. */
+    uint32_t rings = atomic_load_explicit(&reader->memory->header->rings, memory_order_acquire);
+
+    reader->sleeps += 2;
+    if (reader->sleeps == 0) /* 0 says that it is awake */
+        reader->sleeps = 2;
+    /* Relaxed: the fence orders it before the look, and pairs with the fence of must_ring. */
+    atomic_store_explicit(&reader->memory->cursors->armed, reader->sleeps | (uint32_t)alarm,
+                          memory_order_relaxed);
+    return rings;
+}
+
+void smew__lane_readers_fence(void)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+    /* Of no use to lanes whose producers have fences of their own; but nobody has to ask them. */
+    if (smew__fence_reaches_processes())
+        smew__fence_processes();
+}
+
 bool smew__lane_reader_arm(struct smew__lane_reader *reader)
 {
-    if (++reader->sleeps == 0) /* 0 says that it is awake */
-        reader->sleeps = 1;
-    /* Relaxed: the fence orders it before the look, and pairs with the fence of must_ring. */
-    atomic_store_explicit(&reader->memory->cursors->armed, reader->sleeps, memory_order_relaxed);
+    (void)smew__lane_reader_say(reader, SMEW__ALARM_BELL);
     fence(reader);
     return smew__lane_reader_ready(reader);
 }

@@ -193,6 +193,7 @@ void smew__lane_writer_abort(struct smew__lane_writer *writer)
 
 bool smew__lane_writer_must_ring(struct smew__lane_writer *writer)
 {
+    _Atomic uint32_t *rings = &writer->memory->header->rings;
     uint32_t armed;
 
     /* Pairs with the fence of reader_arm: one of both sides sees the other. */
@@ -204,7 +205,13 @@ bool smew__lane_writer_must_ring(struct smew__lane_writer *writer)
     if (armed == 0 || armed == writer->rung)
         return false;
     writer->rung = armed;
-    return true;
+    if ((armed & 1) == SMEW__ALARM_BELL)
+        return true;
+    /* Release pairs with reader_say: who sees this ring sees what was committed before it. */
+    atomic_store_explicit(rings, atomic_load_explicit(rings, memory_order_relaxed) + 1,
+                          memory_order_release);
+    smew__futex_wake(rings);
+    return false;
 }
 
 void smew__lane_writer_end(struct smew__lane_writer *writer)

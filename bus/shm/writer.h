@@ -21,8 +21,10 @@
  *   3  commit word at p        = commit(n, salt)      release; pairs with reader_next
  *   4  head                    = (n + 1, p + s)       release; pairs with the reader's look at a
  *                                                     word that it did not expect
- *   5  fence, load armed; ring when it changed        seq_cst; pairs with reader_arm; none where
+ *   5  fence, load armed; when it changed             seq_cst; pairs with reader_arm; none where
  *                                                     the consumer's reaches us (base/sync/fence.h)
+ *      BELL: the caller rings;
+ *      WORD: rings + 1, and wake                      release; pairs with reader_say
  *
  * Invariants:
  *   W1  The commit word at `head` is empty whenever no publish is between 2 and 4, and what lies
@@ -134,8 +136,9 @@ void smew__lane_writer_refresh(struct smew__lane_writer *writer);
 void smew__lane_writer_abort(struct smew__lane_writer *writer);
 
 /*
- * After a commit: does the consumer sleep, and has nobody rung for this sleep of its yet?  The
- * caller rings then (a datagram on the connection's socket).
+ * After a commit: when the consumer sleeps, and nobody has rung for this sleep of its yet, it is
+ * rung for: here, when it sleeps on the lane's own word; true: it is the caller who rings (a
+ * datagram on the connection's socket).  One system call either way.
  */
 bool smew__lane_writer_must_ring(struct smew__lane_writer *writer);
 /* Behind that: does the consumer still read?  When it does not, what was committed is to be sent
