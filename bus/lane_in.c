@@ -411,7 +411,9 @@ static bool arm(struct smew__lane_in *lane)
     if (!turns->asleep || lane->slept != turns->sleeps)
         return smew__lane_reader_arm(&lane->reader);
     (void)smew__lane_reader_say(&lane->reader, SMEW__ALARM_WORD);
-    smew__lane_readers_fence();
+    smew__fence_full();
+    if (smew__lane_reader_fences(&lane->reader))
+        smew__fence_processes();
     return smew__lane_reader_ready(&lane->reader);
 }
 
@@ -547,9 +549,19 @@ bool smew__lanes_arm(struct smew__inbound *inbound, enum smew__lane_alarm alarm)
             continue;
         lane->slept = turns->sleeps;
         turns->words[turns->word_count++] =
-            (struct smew__futex_word){&lane->memory.header->rings, rings};
+            (struct smew__futex_word){.word = &lane->memory.header->rings, .seen = rings};
     }
     return true;
+}
+
+bool smew__lanes_fence(struct smew__inbound *inbound)
+{
+    struct smew__lane_in *lane = inbound->sender ? next_lane(inbound, NULL) : NULL;
+    bool fences = false;
+
+    for (; lane && !fences; lane = next_lane(inbound, lane))
+        fences = is_armed_here(lane) && smew__lane_reader_fences(&lane->reader);
+    return fences;
 }
 
 bool smew__lanes_ready(struct smew__inbound *inbound)

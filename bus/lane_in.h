@@ -112,10 +112,12 @@ bool smew__lanes_serve(struct smew__inbound *inbound);
 
 /*
  * Each of its lanes is to be rung for from now on, by an alarm; the words of those that are to end
- * the sleep `turns.sleeps` are added to `turns.words`.  False: there is no place for them all.  Then
- * smew__lane_readers_fence(), and smew__lanes_ready().  With `reading` and the lock held.
+ * the sleep `turns.sleeps` are added to `turns.words`.  False: there is no place for them all.  With
+ * `reading` and the lock held.
  */
 bool smew__lanes_arm(struct smew__inbound *inbound, enum smew__lane_alarm alarm);
+/* Behind a full fence: has one of them a producer that leaves fences to us?  As above. */
+bool smew__lanes_fence(struct smew__inbound *inbound);
 /* Has something come?  As above. */
 bool smew__lanes_ready(struct smew__inbound *inbound);
 

@@ -205,9 +205,13 @@ static bool arm_all(struct smew_bus *bus, enum smew__lane_alarm alarm)
 
 static bool any_ready(struct smew_bus *bus)
 {
-    bool ready = false;
+    bool fences = false, ready = false;
 
-    smew__lane_readers_fence();
+    smew__fence_full();
+    SMEW_LIST_EACH (link, &bus->inbounds)
+        fences = fences || smew__lanes_fence(SMEW_CONTAINER(link, struct smew__inbound, link));
+    if (fences)
+        smew__fence_processes();
     SMEW_LIST_EACH (link, &bus->inbounds)
         ready = ready || smew__lanes_ready(SMEW_CONTAINER(link, struct smew__inbound, link));
     return ready;
@@ -265,7 +269,7 @@ void smew__lanes_sleep(struct smew_bus *bus, const _Atomic uint32_t *own, uint32
 {
     struct smew__lane_turns *turns = &bus->turns;
 
-    turns->words[0] = (struct smew__futex_word){own, seen};
+    turns->words[0] = (struct smew__futex_word){.word = own, .seen = seen, .own = true};
     if (smew__futex_wait_any(turns->words, turns->word_count, deadline_ns) == SMEW_UNSUPPORTED)
         turns->wordless = true;
 }

@@ -44,7 +44,7 @@ static void ring(struct smew_bus *bus)
     uint32_t before = atomic_exchange(&bus->rung, RUNG);
 
     if (before == ASLEEP)
-        smew__futex_wake(&bus->rung);
+        smew__futex_wake_own(&bus->rung);
     else if (before == QUIET)
         smew__eventfd_signal(bus->wake_fd);
 }

@@ -246,8 +246,10 @@ enum smew_status smew__futex_wait_any(const struct smew__futex_word *words, size
     if (count == 0 || count > SMEW__FUTEX_WORDS)
         return SMEW_UNSUPPORTED;
     for (size_t i = 0; i < count; i++)
-        waits[i] = (struct futex_waitv){
-            .val = words[i].seen, .uaddr = (uintptr_t)words[i].word, .flags = FUTEX_32};
+        waits[i] =
+            (struct futex_waitv){.val = words[i].seen,
+                                 .uaddr = (uintptr_t)words[i].word,
+                                 .flags = FUTEX_32 | (words[i].own ? FUTEX_PRIVATE_FLAG : 0)};
     woken = SMEW__SYS(syscall(SYS_futex_waitv, waits, count, 0,
                               deadline_ns == SMEW_NEVER_NS ? NULL : &until, CLOCK_MONOTONIC));
     if (woken >= 0 || errno == EAGAIN || errno == EINTR || errno == EFAULT)
@@ -255,12 +257,22 @@ enum smew_status smew__futex_wait_any(const struct smew__futex_word *words, size
     return errno == ETIMEDOUT ? SMEW_TIMEOUT : SMEW_UNSUPPORTED;
 }
 
-void smew__futex_wake(const _Atomic uint32_t *word)
+static void wake_all(const _Atomic uint32_t *word, int operation)
 {
     int kept = errno;
 
-    (void)syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+    (void)syscall(SYS_futex, word, operation, INT_MAX, NULL, NULL, 0);
     errno = kept;
+}
+
+void smew__futex_wake(const _Atomic uint32_t *word)
+{
+    wake_all(word, FUTEX_WAKE);
+}
+
+void smew__futex_wake_own(const _Atomic uint32_t *word)
+{
+    wake_all(word, FUTEX_WAKE_PRIVATE);
 }
 
 void smew__futex_wake_one(const _Atomic uint32_t *word)

@@ -95,11 +95,13 @@ enum { SMEW__FUTEX_WORDS = 128 };
 struct smew__futex_word {
     const _Atomic uint32_t *word;
     uint32_t seen;
+    bool own; /* of this process alone: woken by smew__futex_wake_own() */
 };
 enum smew_status smew__futex_wait_any(const struct smew__futex_word *words, size_t count,
                                       uint64_t deadline_ns);
 /* All of those who wait; safe in a signal handler. */
 void smew__futex_wake(const _Atomic uint32_t *word);
+void smew__futex_wake_own(const _Atomic uint32_t *word);
 /* One of those who wait.  Only the address is used: nothing need be there any more. */
 void smew__futex_wake_one(const _Atomic uint32_t *word);
 

@@ -157,12 +157,13 @@ bool smew__lane_reader_publish(struct smew__lane_reader *reader);
  */
 bool smew__lane_reader_arm(struct smew__lane_reader *reader);
 /*
- * The same in pieces, for any alarm, and so that many lanes share one fence, which is what it
- * costs: each of them says it; then smew__lane_readers_fence() once; then smew__lane_reader_ready()
- * of each, or wakes are lost.  What the lane's word said before, with which it is slept on.
+ * The same in pieces, for any alarm, and so that many lanes share the fences, which are what it
+ * costs.  Each of them says it; then comes a full fence; then, when one of them has a producer that
+ * leaves fences to us, smew__fence_processes(); then each of them is asked smew__lane_reader_ready().
+ * Without any of it wakes are lost.  say: what the lane's word was before, with which it is slept on.
  */
 uint32_t smew__lane_reader_say(struct smew__lane_reader *reader, enum smew__lane_alarm alarm);
-void smew__lane_readers_fence(void);
+bool smew__lane_reader_fences(const struct smew__lane_reader *reader);
 void smew__lane_reader_disarm(struct smew__lane_reader *reader); /* awake: nobody needs to ring */
 /*
  * Is there a record, or damage to look at?  Then smew__lane_reader_next() has something to say; or

@@ -87,13 +87,17 @@ bool smew__lane_reader_publish(struct smew__lane_reader *reader)
     return special || (waiting & SMEW__WAITING_BELL) != 0;
 }
 
-/* For both sides, when the producer leaves it to us; it says so before its first record. */
+bool smew__lane_reader_fences(const struct smew__lane_reader *reader)
+{
+    /* Acquire pairs with weigh: who sees that a producer fences sees what it had not fenced. */
+    return atomic_load_explicit(&reader->memory->header->unfenced, memory_order_acquire) != 0;
+}
+
+/* For both sides, when the producer leaves it to us. */
 static void fence(const struct smew__lane_reader *reader)
 {
-    const struct smew__ring_header *header = reader->memory->header;
-
     atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_load_explicit(&header->unfenced, memory_order_relaxed))
+    if (smew__lane_reader_fences(reader))
         smew__fence_processes();
 }
 
@@ -109,14 +113,6 @@ uint32_t smew__lane_reader_say(struct smew__lane_reader *reader, enum smew__lane
     atomic_store_explicit(&reader->memory->cursors->armed, reader->sleeps | (uint32_t)alarm,
                           memory_order_relaxed);
     return rings;
-}
-
-void smew__lane_readers_fence(void)
-{
-    atomic_thread_fence(memory_order_seq_cst);
-    /* Of no use to lanes whose producers have fences of their own; but nobody has to ask them. */
-    if (smew__fence_reaches_processes())
-        smew__fence_processes();
 }
 
 bool smew__lane_reader_arm(struct smew__lane_reader *reader)

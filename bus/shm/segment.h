@@ -44,8 +44,8 @@
  *        128     4  waiting: enum smew__lane_waiting; looked at by the consumer now and then, and
  *                   so not in the line of the head
  *        132     4  ended: 1 when nothing follows
- *        136     4  unfenced: 1 when the producer looks at `armed` without a fence behind its
- *                   commit; never changes once there is a record
+ *        136     4  unfenced: 1 while the producer looks at `armed` without a fence behind its
+ *                   commits; loaded by the consumer behind its own fence
  *        140     4  rings: a futex, one more with each ring of a consumer that sleeps on it
  *       page     .  ring; its size is a power of two, 4 KiB to 16 MiB
  *

@@ -49,6 +49,14 @@
  *                                           were given before that `completed` was stored
  *   3  answers of what is in flight         relaxed, made visible by 2; when 2 has changed
  *
+ * Who fences (5)?  Behind a fence of its own a commit costs some ns more; where there is none the
+ * consumer asks the kernel for one before each sleep, which costs 1 us and more.  So a producer that
+ * rings for many of its records fences, and one that hardly ever does leaves it to the consumer:
+ *   to fence:   unfenced = 0                release; pairs with the reader's fence: who sees it
+ *                                           sees what was committed before; what follows is fenced
+ *   to stop:    unfenced = 1, fence         seq_cst: a reader that armed and did not see it yet is
+ *                                           seen by the next look at `armed`
+ *
  * wait, for room:
  *   1  turn                                 acquire; pairs with reader_publish 4
  *   2  collect: still no room
@@ -84,7 +92,9 @@ struct smew__lane_writer {
     uint64_t answers;  /* other than OK, that were seen; some may not count as specials yet */
     uint32_t rung;     /* the value of `armed` for which the bell was rung */
     uint64_t reserved; /* bytes of the record that is being written in place; 0: none */
-    bool unfenced;     /* the consumer's fences do for both sides */
+    bool unfenced;     /* at present the consumer's fences do for both sides */
+    bool reached;      /* they may */
+    uint16_t sleepy;   /* how often it was rung for lately */
     bool ended;        /* nothing follows */
     bool broken;       /* the consumer claimed the impossible */
 };
