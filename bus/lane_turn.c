@@ -13,6 +13,7 @@
 #include "bus/inbound.h"
 #include "bus/lane_in.h"
 #include "bus/lane_run.h"
+#include "bus/poll.h"
 #include "bus/service.h"
 
 enum {
@@ -56,6 +57,18 @@ static bool came_back(const struct smew__lane_turns *turns)
     return turns->looks - turns->looks_seen >= BUSY || turns->sleeps != turns->sleeps_seen;
 }
 
+/* With both locks held: is it to be set again? */
+static bool goes_on(struct smew_bus *bus)
+{
+    const struct smew__lane_turns *turns = &bus->turns;
+
+    if (!turns->asleep)
+        return turns->taken && came_back(turns);
+    /* The next wake is to come soon, and finds it set; or nothing comes, and nobody needs it. */
+    return turns->looks != turns->looks_seen ||
+           (turns->guarded && !smew__poll_times_itself(bus));
+}
+
 /* On the service thread, with the node's lock held: so it may not wait for `reading`. */
 static void on_guard(struct smew_bus *bus, struct smew__timer *timer)
 {
@@ -67,8 +80,8 @@ static void on_guard(struct smew_bus *bus, struct smew__timer *timer)
         (void)smew__timer_set(bus, timer, smew__deadline_ns(GUARD_MS));
         return;
     }
-    if (turns->asleep ? turns->looks != turns->looks_seen : turns->taken && came_back(turns)) {
-        (void)set_guard(bus); /* the next wake is to come soon, and finds it set */
+    if (goes_on(bus)) {
+        (void)set_guard(bus);
     } else if (turns->taken && !turns->asleep) {
         turns->taken = turns->ignored = false;
         smew__lane_run_stop(bus);
@@ -239,6 +252,7 @@ static enum smew__lanes_rest give_back(struct smew_bus *bus)
     }
     turns->taken = false;
     turns->asleep = words;
+    turns->guarded = turns->guard.link.place != 0;
     return words ? SMEW__REST_ON_WORDS : SMEW__REST_ON_FD;
 }
 

@@ -70,6 +70,7 @@ struct smew__lane_turns {
     bool cut_short;              /* the last look was, by what it ran */
     bool ignored;                /* the service thread was rung meanwhile, and did not look */
     bool asleep;                 /* the poller sleeps on `words`; changes as `taken` does */
+    bool guarded;                /* it sleeps while the guard is set, which tells it when to time */
     bool wordless;               /* it cannot: the poller's own */
     uint64_t sleeps;             /* number of the present sleep on them, or the last one */
     uint64_t sleeps_seen;        /* by the guard */

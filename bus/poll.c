@@ -32,7 +32,9 @@
 #include "bus/outbox.h"
 
 /* What `rung` says. */
-enum { QUIET, RUNG, ASLEEP };
+enum { QUIET, RUNG, ASLEEP, TIMING };
+
+enum { FAR_MS = 20 }; /* a deadline that the guard (lane_turn.h) comes before, twice */
 
 /*
  * Any thread, with or without the lock; safe in a signal handler.  All of it is sequentially
@@ -43,10 +45,20 @@ static void ring(struct smew_bus *bus)
 {
     uint32_t before = atomic_exchange(&bus->rung, RUNG);
 
-    if (before == ASLEEP)
+    if (before == ASLEEP) /* one that is TIMING is being woken */
         smew__futex_wake_own(&bus->rung);
     else if (before == QUIET)
         smew__eventfd_signal(bus->wake_fd);
+}
+
+bool smew__poll_times_itself(struct smew_bus *bus)
+{
+    uint32_t asleep = ASLEEP;
+
+    if (!atomic_compare_exchange_strong(&bus->rung, &asleep, TIMING))
+        return false;
+    smew__futex_wake_own(&bus->rung);
+    return true;
 }
 
 /*
@@ -192,20 +204,28 @@ static void leave(struct smew_bus *bus)
     smew__bus_unlock(bus);
 }
 
-/* Until a lane's word is rung, or the node's.  Whoever has rung before is seen here. */
-static void sleep_on_words(struct smew_bus *bus, uint64_t deadline_ns)
+/*
+ * Until a lane's word is rung, or the node's.  Whoever has rung before is seen here.  A timer of the
+ * kernel's costs as much as a fifth of the sleep, so where the guard is awake and the deadline far
+ * there is none, until the guard finds that nothing comes.
+ */
+static void sleep_on_words(struct smew_bus *bus, uint64_t now_ns, uint64_t deadline_ns)
 {
-    uint32_t quiet = QUIET;
+    bool guarded = bus->turns.guarded && deadline_ns - now_ns > FAR_MS * SMEW_NS_PER_MS;
+    uint32_t word = QUIET;
 
-    if (atomic_compare_exchange_strong(&bus->rung, &quiet, ASLEEP)) {
-        smew__lanes_sleep(bus, &bus->rung, ASLEEP, deadline_ns);
+    if (atomic_compare_exchange_strong(&bus->rung, &word, ASLEEP)) {
+        smew__lanes_sleep(bus, &bus->rung, ASLEEP, guarded ? SMEW_NEVER_NS : deadline_ns);
+        word = TIMING;
+        if (atomic_compare_exchange_strong(&bus->rung, &word, ASLEEP))
+            smew__lanes_sleep(bus, &bus->rung, ASLEEP, deadline_ns);
         (void)atomic_exchange(&bus->rung, QUIET);
     }
     smew__lanes_wake(bus);
 }
 
 /* OK: look again, the deadline too; TIMEOUT. */
-static enum smew_status sleep_until(struct smew_bus *bus, uint64_t deadline_ns)
+static enum smew_status sleep_until(struct smew_bus *bus, uint64_t now_ns, uint64_t deadline_ns)
 {
     enum smew_status status = SMEW_OK;
 
@@ -213,7 +233,7 @@ static enum smew_status sleep_until(struct smew_bus *bus, uint64_t deadline_ns)
     case SMEW__REST_NOT:
         break;
     case SMEW__REST_ON_WORDS:
-        sleep_on_words(bus, deadline_ns);
+        sleep_on_words(bus, now_ns, deadline_ns);
         break;
     case SMEW__REST_ON_FD:
         status = smew__fd_wait(bus->wake_fd, POLLIN, deadline_ns);
@@ -246,7 +266,7 @@ static enum smew_status await(struct smew_bus *bus, uint64_t deadline_ns, size_t
         smew__spin_pause();
         return SMEW_OK;
     }
-    return sleep_until(bus, deadline_ns);
+    return sleep_until(bus, now_ns, deadline_ns);
 }
 
 enum smew_status smew_bus_poll(struct smew_bus *bus, uint32_t timeout_ms, size_t most)
