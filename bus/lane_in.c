@@ -400,23 +400,6 @@ static bool settle(struct smew__lane_in *lane)
     return lane->settled;
 }
 
-/*
- * It was read to its end: true when it was not, after all.  Its next record rings for whoever has
- * no other way to know of it: the poller, as long as that sleeps on its word.
- */
-static bool arm(struct smew__lane_in *lane)
-{
-    const struct smew__lane_turns *turns = &lane->bus->turns;
-
-    if (!turns->asleep || lane->slept != turns->sleeps)
-        return smew__lane_reader_arm(&lane->reader);
-    (void)smew__lane_reader_say(&lane->reader, SMEW__ALARM_WORD);
-    smew__fence_full();
-    if (smew__lane_reader_fences(&lane->reader))
-        smew__fence_processes();
-    return smew__lane_reader_ready(&lane->reader);
-}
-
 /* With the lock held: up to as many as the pass may have; true when there is more. */
 static bool take_some(struct smew__lane_in *lane, struct smew__lane_pass *pass)
 {
@@ -434,7 +417,7 @@ static bool take_some(struct smew__lane_in *lane, struct smew__lane_pass *pass)
         unblock(lane);
     if (!status)
         return true;
-    return status == SMEW_AGAIN && pass->arms && arm(lane);
+    return status == SMEW_AGAIN && pass->arms && smew__lane_in_arm(lane);
 }
 
 /* Without the lock: does it look as if there was nothing? */
@@ -490,26 +473,12 @@ static bool serve(struct smew__lane_in *lane, struct smew__lane_pass *pass)
     return true;
 }
 
-/* The next lane of a channel, NULL at the end.  With `reading` held. */
-static struct smew__lane_in *next_lane(struct smew__inbound *inbound, struct smew__lane_in *lane)
-{
-    struct smew__sender *sender = inbound->sender;
-    struct smew__list *link = lane ? lane->link.next : sender->lanes.next;
-
-    for (; link != &sender->lanes; link = link->next) {
-        lane = SMEW_CONTAINER(link, struct smew__lane_in, link);
-        if (lane->inbound == inbound)
-            return lane;
-    }
-    return NULL;
-}
-
 bool smew__lanes_read(struct smew__inbound *inbound, struct smew__lane_pass *pass)
 {
-    struct smew__lane_in *lane = inbound->sender ? next_lane(inbound, NULL) : NULL;
+    struct smew__lane_in *lane = smew__lane_in_next(inbound, NULL);
 
     while (lane && serve(lane, pass))
-        lane = next_lane(inbound, lane);
+        lane = smew__lane_in_next(inbound, lane);
     return !lane;
 }
 
@@ -524,54 +493,6 @@ bool smew__lanes_serve(struct smew__inbound *inbound)
         (void)smew__lanes_read(inbound, &pass); /* it does not poll */
     }
     return pass.more;
-}
-
-/* One that is not settled was armed when it was made. */
-static bool is_armed_here(const struct smew__lane_in *lane)
-{
-    return !lane->read_out && !lane->after && lane->settled;
-}
-
-bool smew__lanes_arm(struct smew__inbound *inbound, enum smew__lane_alarm alarm)
-{
-    struct smew__lane_in *lane = inbound->sender ? next_lane(inbound, NULL) : NULL;
-    struct smew__lane_turns *turns = &inbound->bus->turns;
-
-    for (; lane; lane = next_lane(inbound, lane)) {
-        uint32_t rings;
-
-        if (!is_armed_here(lane))
-            continue;
-        if (alarm == SMEW__ALARM_WORD && turns->word_count == SMEW__FUTEX_WORDS)
-            return false;
-        rings = smew__lane_reader_say(&lane->reader, alarm);
-        if (alarm != SMEW__ALARM_WORD)
-            continue;
-        lane->slept = turns->sleeps;
-        turns->words[turns->word_count++] =
-            (struct smew__futex_word){.word = &lane->memory.header->rings, .seen = rings};
-    }
-    return true;
-}
-
-bool smew__lanes_fence(struct smew__inbound *inbound)
-{
-    struct smew__lane_in *lane = inbound->sender ? next_lane(inbound, NULL) : NULL;
-    bool fences = false;
-
-    for (; lane && !fences; lane = next_lane(inbound, lane))
-        fences = is_armed_here(lane) && smew__lane_reader_fences(&lane->reader);
-    return fences;
-}
-
-bool smew__lanes_ready(struct smew__inbound *inbound)
-{
-    struct smew__lane_in *lane = inbound->sender ? next_lane(inbound, NULL) : NULL;
-    bool ready = false;
-
-    for (; lane && !ready; lane = next_lane(inbound, lane))
-        ready = is_armed_here(lane) && smew__lane_reader_ready(&lane->reader);
-    return ready;
 }
 
 /* ---- ending -------------------------------------------------------------------------- */
@@ -596,7 +517,7 @@ void smew__lanes_retire(struct smew__inbound *inbound)
     struct smew_bus *bus = inbound->bus;
     struct smew__lane_in *lane;
 
-    while (inbound->sender && (lane = next_lane(inbound, NULL)) != NULL) {
+    while ((lane = smew__lane_in_next(inbound, NULL)) != NULL) {
         if (lane->memory.header)
             read_out(lane);
         smew__bus_lock(bus);

@@ -110,6 +110,15 @@ bool smew__lanes_read(struct smew__inbound *inbound, struct smew__lane_pass *pas
 /* Reads what there is, up to a budget; true when there is more.  The service thread, as above. */
 bool smew__lanes_serve(struct smew__inbound *inbound);
 
+/* The next lane of a channel, the first one behind NULL; NULL at the end.  With `reading` held. */
+struct smew__lane_in *smew__lane_in_next(struct smew__inbound *inbound, struct smew__lane_in *lane);
+
+/*
+ * A lane was read to its end: true when it was not, after all.  Its next record rings for whoever
+ * has no other way to know of it: the poller, as long as that sleeps on the lane's word, or the
+ * service thread.  With `reading` and the lock held.
+ */
+bool smew__lane_in_arm(struct smew__lane_in *lane);
 /*
  * Each of its lanes is to be rung for from now on, by an alarm; the words of those that are to end
  * the sleep `turns.sleeps` are added to `turns.words`.  False: there is no place for them all.  With

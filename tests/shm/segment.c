@@ -127,13 +127,13 @@ static void test_golden_prefixes(void **state)
     assert_true(prefix.salt == memory.salt);
     prefix.salt = 0;
     expect_hex((const uint8_t *)&prefix, sizeof prefix,
-               "50494d580200010000300000000000005c7b0ef2c39314080807060504030201"
+               "50494d58020001000030000000000000605c7b0ef2c393140807060504030201"
                "0000000000000000181716151413121120272625242322210010000080000000");
     memcpy(&prefix, memory.cursor_memory.data, sizeof prefix);
     assert_true(prefix.salt == memory.salt);
     prefix.salt = 0;
     expect_hex((const uint8_t *)&prefix, sizeof prefix,
-               "50494d580200020000100000000000005c7b0ef2c39314080807060504030201"
+               "50494d58020002000010000000000000605c7b0ef2c393140807060504030201"
                "0000000000000000181716151413121120272625242322210001000080000000");
     smew__lane_memory_fini(&memory);
 }
