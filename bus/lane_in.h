@@ -121,7 +121,7 @@ struct smew__lane_in *smew__lane_in_next(struct smew__inbound *inbound, struct s
 bool smew__lane_in_arm(struct smew__lane_in *lane);
 /*
  * Each of its lanes is to be rung for from now on, by an alarm; the words of those that are to end
- * the sleep `turns.sleeps` are added to `turns.words`.  False: there is no place for them all.  With
+ * the sleep `turns.sleeps` are added to `turns.words`.  False: there is no place for them all. With
  * `reading` and the lock held.
  */
 bool smew__lanes_arm(struct smew__inbound *inbound, enum smew__lane_alarm alarm);

@@ -65,8 +65,7 @@ static bool goes_on(struct smew_bus *bus)
     if (!turns->asleep)
         return turns->taken && came_back(turns);
     /* The next wake is to come soon, and finds it set; or nothing comes, and nobody needs it. */
-    return turns->looks != turns->looks_seen ||
-           (turns->guarded && !smew__poll_times_itself(bus));
+    return turns->looks != turns->looks_seen || (turns->guarded && !smew__poll_times_itself(bus));
 }
 
 /* On the service thread, with the node's lock held: so it may not wait for `reading`. */

@@ -5,15 +5,16 @@
  * that it is neither written nor read more often than that changes; what the poller itself finds in
  * its lanes makes it readable only if it stays behind.
  *
- *            somebody rings: writes the fd             somebody rings: wakes the word
- *     QUIET ───────────────────────────────► RUNG ◄──────────────────────────────── ASLEEP
- *       ▲  ▲──── nothing is due: drains it ───┘  │                                    ▲ │
- *       │  └──── the poller is awake: nothing was written ──┘                         │ │
- *       └────────────────────────────── the poller is awake ──────────────────────────┼─┘
- *       └── the poller goes to sleep on the words of its lanes, and on this one ──────┘
+ *    from             to
+ *    QUIET            RUNG     somebody rings: writes the fd
+ *    RUNG             QUIET    nothing is due: the poller drains it
+ *    QUIET            ASLEEP   the poller goes to sleep on the words of its lanes, and on this one
+ *    ASLEEP, TIMING   RUNG     somebody rings: wakes the word, and leaves the fd alone
+ *    ASLEEP           TIMING   the guard (lane_turn.h) goes: wakes the word
+ *    TIMING           ASLEEP   the poller sleeps on, with its deadline
+ *    any              QUIET    the poller that was ASLEEP is awake, and has seen who rang
  *
- * ASLEEP is left by the poller that made it, with an exchange: so it sees what was done before any
- * ring, and whoever rings makes one system call, and only when there is somebody to be woken.
+ * The last is an exchange, so that the poller sees what was done before any ring.
  *
  * While the outbox is full, deliveries stay in the list and only the rest runs; the eventfd is
  * drained meanwhile, so that a loop does not spin, and signalled again when the outbox has room.
@@ -205,9 +206,9 @@ static void leave(struct smew_bus *bus)
 }
 
 /*
- * Until a lane's word is rung, or the node's.  Whoever has rung before is seen here.  A timer of the
- * kernel's costs as much as a fifth of the sleep, so where the guard is awake and the deadline far
- * there is none, until the guard finds that nothing comes.
+ * Until a lane's word is rung, or the node's.  Whoever has rung before is seen here.  A timer of
+ * the kernel's costs as much as a fifth of the sleep, so where the guard is awake and the deadline
+ * far there is none, until the guard finds that nothing comes.
  */
 static void sleep_on_words(struct smew_bus *bus, uint64_t now_ns, uint64_t deadline_ns)
 {

@@ -9,8 +9,9 @@
  * another thread needs this processor, looking keeps it from doing what is waited for.  So a wait
  * looks for up to SMEW__SPIN_MOST_NS, which halves with each wait that had to sleep after all, down
  * to nothing, and is there again with one that had not.  Once in SMEW__SPIN_TRY waits it is tried
- * anew; after each try in vain it takes twice as many waits, up to SMEW__SPIN_TRIES times.  How many processors there are is not asked: a pinned thread may wait for one that runs
- * elsewhere.  (After the adaptive mutex of glibc, and of Solaris before it.)
+ * anew; after each try in vain it takes twice as many waits, up to SMEW__SPIN_TRIES times.  How
+ * many processors there are is not asked: a pinned thread may wait for one that runs elsewhere.
+ * (After the adaptive mutex of glibc, and of Solaris before it.)
  *
  * Or the program has said what to do: never to sleep, whose wait its caller ends, or never to look.
  *
@@ -35,9 +36,9 @@ enum smew__spin_way {
 
 struct smew__spin {
     enum smew__spin_way way;
-    uint32_t most_ns;  /* 0: at present it does not pay */
-    uint32_t waits;    /* since it does not */
-    uint32_t tries;    /* in vain, one after the other */
+    uint32_t most_ns; /* 0: at present it does not pay */
+    uint32_t waits;   /* since it does not */
+    uint32_t tries;   /* in vain, one after the other */
     bool trying;
     uint64_t until_ns; /* of the present wait; 0: none */
 };

@@ -159,8 +159,9 @@ bool smew__lane_reader_arm(struct smew__lane_reader *reader);
 /*
  * The same in pieces, for any alarm, and so that many lanes share the fences, which are what it
  * costs.  Each of them says it; then comes a full fence; then, when one of them has a producer that
- * leaves fences to us, smew__fence_processes(); then each of them is asked smew__lane_reader_ready().
- * Without any of it wakes are lost.  say: what the lane's word was before, with which it is slept on.
+ * leaves fences to us, smew__fence_processes(); then each of them is asked
+ * smew__lane_reader_ready(). Without any of it wakes are lost.  say: what the lane's word was
+ * before, with which it is slept on.
  */
 uint32_t smew__lane_reader_say(struct smew__lane_reader *reader, enum smew__lane_alarm alarm);
 bool smew__lane_reader_fences(const struct smew__lane_reader *reader);

@@ -54,11 +54,10 @@
  *         72     8  received: number of the first record that was not read
  *         80     8  specials: how many answers other than OK were given so far
  *         88     4  turn: a futex, changes with each publish of answers
- *        128     4  armed: changes each time the consumer goes to sleep; 0: it is awake.  Its lowest
- *                   bit says how it is woken: enum smew__lane_alarm
- *        132     4  state: enum smew__lane_state; looked at for each record, as is armed, and
- *                   so not in the line of what each publish changes
- *        136     4  reaches: 1 when the consumer's fences reach every process that asked for it
+ *        128     4  armed: changes each time the consumer goes to sleep; 0: it is awake.  Its
+ * lowest bit says how it is woken: enum smew__lane_alarm 132     4  state: enum smew__lane_state;
+ * looked at for each record, as is armed, and so not in the line of what each publish changes 136
+ * 4  reaches: 1 when the consumer's fences reach every process that asked for it
  *                   (base/sync/fence.h), as far as it knows; never changes
  *        256     8  answers, one for each place of the window: number << 8 | status & 0xff, for a
  *                   status other than OK; number << 8 | SMEW__ANSWER_DONE for one that ended OK

@@ -36,7 +36,7 @@ enum smew_status smew__lane_writer_init(struct smew__lane_writer *writer,
                smew__fence_reaches_processes();
     /* Relaxed: the fence orders it, as in weigh(). */
     atomic_store_explicit(&memory->header->unfenced, unfenced, memory_order_relaxed);
-    atomic_thread_fence(memory_order_seq_cst);
+    smew__fence_full();
     *writer = (struct smew__lane_writer){
         .unfenced = unfenced,
         .reached = unfenced,
@@ -211,7 +211,7 @@ static void weigh(struct smew__lane_writer *writer, bool rings)
     } else if (!writer->unfenced && writer->reached && writer->sleepy == 0) {
         writer->unfenced = true;
         atomic_store_explicit(unfenced, 1, memory_order_relaxed);
-        atomic_thread_fence(memory_order_seq_cst);
+        smew__fence_full();
     }
 }
 

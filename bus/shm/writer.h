@@ -50,12 +50,11 @@
  *   3  answers of what is in flight         relaxed, made visible by 2; when 2 has changed
  *
  * Who fences (5)?  Behind a fence of its own a commit costs some ns more; where there is none the
- * consumer asks the kernel for one before each sleep, which costs 1 us and more.  So a producer that
- * rings for many of its records fences, and one that hardly ever does leaves it to the consumer:
- *   to fence:   unfenced = 0                release; pairs with the reader's fence: who sees it
- *                                           sees what was committed before; what follows is fenced
- *   to stop:    unfenced = 1, fence         seq_cst: a reader that armed and did not see it yet is
- *                                           seen by the next look at `armed`
+ * consumer asks the kernel for one before each sleep, which costs 1 us and more.  So a producer
+ * that rings for many of its records fences, and one that hardly ever does leaves it to the
+ * consumer: to fence:   unfenced = 0                release; pairs with the reader's fence: who
+ * sees it sees what was committed before; what follows is fenced to stop:    unfenced = 1, fence
+ * seq_cst: a reader that armed and did not see it yet is seen by the next look at `armed`
  *
  * wait, for room:
  *   1  turn                                 acquire; pairs with reader_publish 4

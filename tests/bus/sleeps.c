@@ -227,7 +227,8 @@ static void a_sleeper_that_leaves_leaves_nothing_lying(void **state)
         kit_send(sender, "m", number++);
         while (host.next < number)
             (void)!smew_bus_poll(host.bus, RARE_MS / 2, 0);
-        (void)!smew_bus_poll(host.bus, (uint32_t)i % 2, 0); /* at once, and after a sleep for nothing */
+        (void)!smew_bus_poll(host.bus, (uint32_t)i % 2,
+                             0); /* at once, and after a sleep for nothing */
         delivered = kit_stats(host.bus).delivered;
         kit_send(sender, "m", number++);
         kit_wait_delivered(host.bus, delivered + 1); /* though nobody polls */
