@@ -3,7 +3,7 @@
  * Lanes of others in our memory.
  *
  * Happy path: whoever has his turn (lane_turn.h) takes records in turns of a lane each until the
- * lane is empty; the service thread then arms it, and looks once more.
+ * lane is empty; then it is armed, and looked at once more.
  *
  * Failure modes: a damaged record costs that record, which is counted, logged with its number, and
  * answered CORRUPT; its producer sends it again if its own copy is whole.  A lane that goes on
@@ -416,7 +416,7 @@ static bool take_some(struct smew__lane_in *lane, struct smew__lane_pass *pass)
         unblock(lane);
     if (!status)
         return true;
-    return status == SMEW_AGAIN && pass->arms && smew__lane_reader_arm(&lane->reader);
+    return status == SMEW_AGAIN && pass->arms && smew__lane_in_arm(lane);
 }
 
 /* Without the lock: does it look as if there was nothing? */
@@ -472,26 +472,12 @@ static bool serve(struct smew__lane_in *lane, struct smew__lane_pass *pass)
     return true;
 }
 
-/* The next lane of a channel, NULL at the end.  With `reading` held. */
-static struct smew__lane_in *next_lane(struct smew__inbound *inbound, struct smew__lane_in *lane)
-{
-    struct smew__sender *sender = inbound->sender;
-    struct smew__list *link = lane ? lane->link.next : sender->lanes.next;
-
-    for (; link != &sender->lanes; link = link->next) {
-        lane = SMEW_CONTAINER(link, struct smew__lane_in, link);
-        if (lane->inbound == inbound)
-            return lane;
-    }
-    return NULL;
-}
-
 bool smew__lanes_read(struct smew__inbound *inbound, struct smew__lane_pass *pass)
 {
-    struct smew__lane_in *lane = inbound->sender ? next_lane(inbound, NULL) : NULL;
+    struct smew__lane_in *lane = smew__lane_in_next(inbound, NULL);
 
     while (lane && serve(lane, pass))
-        lane = next_lane(inbound, lane);
+        lane = smew__lane_in_next(inbound, lane);
     return !lane;
 }
 
@@ -506,21 +492,6 @@ bool smew__lanes_serve(struct smew__inbound *inbound)
         (void)smew__lanes_read(inbound, &pass); /* it does not poll */
     }
     return pass.more;
-}
-
-bool smew__lanes_arm(struct smew__inbound *inbound)
-{
-    struct smew__lane_in *lane = inbound->sender ? next_lane(inbound, NULL) : NULL;
-    bool more = false;
-
-    for (; lane; lane = next_lane(inbound, lane)) {
-        smew__bus_lock(lane->bus);
-        /* One that is not settled was armed when it was made. */
-        if (!lane->read_out && !lane->after && lane->settled)
-            more |= smew__lane_reader_arm(&lane->reader);
-        smew__bus_unlock(lane->bus);
-    }
-    return more;
 }
 
 /* ---- ending -------------------------------------------------------------------------- */
@@ -545,7 +516,7 @@ void smew__lanes_retire(struct smew__inbound *inbound)
     struct smew_bus *bus = inbound->bus;
     struct smew__lane_in *lane;
 
-    while (inbound->sender && (lane = next_lane(inbound, NULL)) != NULL) {
+    while ((lane = smew__lane_in_next(inbound, NULL)) != NULL) {
         if (lane->memory.header)
             read_out(lane);
         smew__bus_lock(bus);

@@ -62,6 +62,7 @@ struct smew__lane_in {
     uint64_t after; /* the stream of the lane before it, as long as that is read; 0: none */
     bool ended;     /* by its producer, and read_out */
     bool settled;   /* its memory may be touched */
+    uint64_t slept; /* the last of the poller's sleeps (lane_turn.h) that it is to end */
     bool read_out;  /* to its end */
     uint32_t in_flight;
     uint64_t bytes; /* of shared memory, its pool's too, as the quota counts them */
@@ -109,8 +110,25 @@ bool smew__lanes_read(struct smew__inbound *inbound, struct smew__lane_pass *pas
 /* Reads what there is, up to a budget; true when there is more.  The service thread, as above. */
 bool smew__lanes_serve(struct smew__inbound *inbound);
 
-/* Arms each of its lanes; true when something has come.  With `reading` held. */
-bool smew__lanes_arm(struct smew__inbound *inbound);
+/* The next lane of a channel, the first one behind NULL; NULL at the end.  With `reading` held. */
+struct smew__lane_in *smew__lane_in_next(struct smew__inbound *inbound, struct smew__lane_in *lane);
+
+/*
+ * A lane was read to its end: true when it was not, after all.  Its next record rings for whoever
+ * has no other way to know of it: the poller, as long as that sleeps on the lane's word, or the
+ * service thread.  With `reading` and the lock held.
+ */
+bool smew__lane_in_arm(struct smew__lane_in *lane);
+/*
+ * Each of its lanes is to be rung for from now on, by an alarm; the words of those that are to end
+ * the sleep `turns.sleeps` are added to `turns.words`.  False: there is no place for them all. With
+ * `reading` and the lock held.
+ */
+bool smew__lanes_arm(struct smew__inbound *inbound, enum smew__lane_alarm alarm);
+/* Behind a full fence: has one of them a producer that leaves fences to us?  As above. */
+bool smew__lanes_fence(struct smew__inbound *inbound);
+/* Has something come?  As above. */
+bool smew__lanes_ready(struct smew__inbound *inbound);
 
 /*
  * The channel is about to close: reads every lane out, and retires it.  The service thread, with

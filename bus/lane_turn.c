@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Happy path: a busy poller takes the lanes, and reads them until they are empty for longer than it
- * spins; then it arms each of them, and sleeps.
+ * spins; then it arms each of them, and sleeps on all their words at once.
  *
- * Failure modes: no memory for the guard's timer: the lanes stay SHARED.
+ * Failure modes: no memory for the guard's timer: the lanes become SHARED, and the service thread
+ * reads them at once.  No futex_waitv, or more lanes than it takes: bells, as for SHARED ones.
  */
 
 #include "bus/lane_turn.h"
@@ -12,6 +13,7 @@
 #include "bus/inbound.h"
 #include "bus/lane_in.h"
 #include "bus/lane_run.h"
+#include "bus/poll.h"
 #include "bus/service.h"
 
 enum {
@@ -30,18 +32,40 @@ static bool set_guard(struct smew_bus *bus)
     struct smew__lane_turns *turns = &bus->turns;
 
     turns->looks_seen = turns->looks;
+    turns->sleeps_seen = turns->sleeps;
     return smew__timer_set(bus, &turns->guard, smew__deadline_ns(GUARD_MS));
+}
+
+/* With both locks held. */
+static void take_locked(struct smew_bus *bus)
+{
+    /* One that is left from the last time will do. */
+    bus->turns.taken = bus->turns.guard.link.place || set_guard(bus);
 }
 
 /* With `reading` held. */
 static void take(struct smew_bus *bus)
 {
-    struct smew__lane_turns *turns = &bus->turns;
-
     smew__bus_lock(bus);
-    /* One that is left from the last time will do. */
-    turns->taken = turns->guard.link.place || set_guard(bus);
+    take_locked(bus);
     smew__bus_unlock(bus);
+}
+
+/* Since the guard looked last: it polls as one does who is busy, or has slept as one who is not. */
+static bool came_back(const struct smew__lane_turns *turns)
+{
+    return turns->looks - turns->looks_seen >= BUSY || turns->sleeps != turns->sleeps_seen;
+}
+
+/* With both locks held: is it to be set again? */
+static bool goes_on(struct smew_bus *bus)
+{
+    const struct smew__lane_turns *turns = &bus->turns;
+
+    if (!turns->asleep)
+        return turns->taken && came_back(turns);
+    /* The next wake is to come soon, and finds it set; or nothing comes, and nobody needs it. */
+    return turns->looks != turns->looks_seen || (turns->guarded && !smew__poll_times_itself(bus));
 }
 
 /* On the service thread, with the node's lock held: so it may not wait for `reading`. */
@@ -55,9 +79,9 @@ static void on_guard(struct smew_bus *bus, struct smew__timer *timer)
         (void)smew__timer_set(bus, timer, smew__deadline_ns(GUARD_MS));
         return;
     }
-    if (turns->taken && turns->looks - turns->looks_seen >= BUSY) {
+    if (goes_on(bus)) {
         (void)set_guard(bus);
-    } else if (turns->taken) {
+    } else if (turns->taken && !turns->asleep) {
         turns->taken = turns->ignored = false;
         smew__lane_run_stop(bus);
         smew__inbounds_look(bus);
@@ -170,27 +194,110 @@ uint32_t smew__lanes_poll(struct smew_bus *bus, size_t most, size_t *ran)
     return pass.count;
 }
 
-bool smew__lanes_rest(struct smew_bus *bus)
+/* ---- the poller's sleep --------------------------------------------------------------- */
+
+/* With both locks held: what there is is the poller's, or the service thread's. */
+static void take_or_leave(struct smew_bus *bus)
+{
+    take_locked(bus);
+    if (!bus->turns.taken)
+        smew__inbounds_look(bus);
+}
+
+/* Each lane rings from now on, by one alarm.  False: those are more than can be slept on. */
+static bool arm_all(struct smew_bus *bus, enum smew__lane_alarm alarm)
+{
+    bus->turns.word_count = 1; /* the node's */
+    SMEW_LIST_EACH (link, &bus->inbounds) {
+        if (!smew__lanes_arm(SMEW_CONTAINER(link, struct smew__inbound, link), alarm))
+            return false;
+    }
+    return true;
+}
+
+static bool any_ready(struct smew_bus *bus)
+{
+    bool fences = false, ready = false;
+
+    smew__fence_full();
+    SMEW_LIST_EACH (link, &bus->inbounds)
+        fences = fences || smew__lanes_fence(SMEW_CONTAINER(link, struct smew__inbound, link));
+    if (fences)
+        smew__fence_processes();
+    SMEW_LIST_EACH (link, &bus->inbounds)
+        ready = ready || smew__lanes_ready(SMEW_CONTAINER(link, struct smew__inbound, link));
+    return ready;
+}
+
+/* With both locks held. */
+static enum smew__lanes_rest give_back(struct smew_bus *bus)
 {
     struct smew__lane_turns *turns = &bus->turns;
-    bool more = false;
+    bool words = !turns->wordless;
+
+    turns->sleeps++;
+    if (words && !arm_all(bus, SMEW__ALARM_WORD)) {
+        words = false;
+        (void)arm_all(bus, SMEW__ALARM_BELL);
+    } else if (!words && turns->taken) {
+        (void)arm_all(bus, SMEW__ALARM_BELL);
+    } else if (!words || turns->word_count == 1) { /* SHARED: they are armed; or there are none */
+        turns->taken = false;
+        return SMEW__REST_ON_FD;
+    }
+    if (any_ready(bus)) {
+        take_or_leave(bus);
+        return SMEW__REST_NOT;
+    }
+    turns->taken = false;
+    turns->asleep = words;
+    turns->guarded = turns->guard.link.place != 0;
+    return words ? SMEW__REST_ON_WORDS : SMEW__REST_ON_FD;
+}
+
+enum smew__lanes_rest smew__lanes_rest(struct smew_bus *bus)
+{
+    struct smew__lane_turns *turns = &bus->turns;
+    enum smew__lanes_rest rest;
 
     if (!smew__lanes_use_poll(bus))
-        return false;
+        return SMEW__REST_ON_FD;
     atomic_store_explicit(&turns->wanted, false, memory_order_relaxed);
     smew__biased_enter(&turns->reading);
-    if (turns->taken) {
-        SMEW_LIST_EACH (link, &bus->inbounds)
-            more |= smew__lanes_arm(SMEW_CONTAINER(link, struct smew__inbound, link));
-        smew__bus_lock(bus);
-        turns->taken = more;
-        /* The bell of a lane that ended, or waits for another one's end, is not rung twice. */
-        if (!more && turns->ignored)
-            smew__inbounds_look(bus);
-        turns->ignored = turns->ignored && more;
-        smew__lanes_tell(bus);
-        smew__bus_unlock(bus);
+    smew__bus_lock(bus);
+    rest = give_back(bus);
+    /* The bell of a lane that ended, or waits for another one's end, is not rung twice. */
+    if (turns->ignored && !turns->taken) {
+        turns->ignored = false;
+        smew__inbounds_look(bus);
     }
+    smew__lanes_tell(bus);
+    smew__bus_unlock(bus);
     smew__biased_leave(&turns->reading);
-    return more;
+    return rest;
+}
+
+void smew__lanes_sleep(struct smew_bus *bus, const _Atomic uint32_t *own, uint32_t seen,
+                       uint64_t deadline_ns)
+{
+    struct smew__lane_turns *turns = &bus->turns;
+
+    turns->words[0] = (struct smew__futex_word){.word = own, .seen = seen, .own = true};
+    if (smew__futex_wait_any(turns->words, turns->word_count, deadline_ns) == SMEW_UNSUPPORTED)
+        turns->wordless = true;
+}
+
+void smew__lanes_wake(struct smew_bus *bus)
+{
+    struct smew__lane_turns *turns = &bus->turns;
+
+    /* The service thread may be reading, and leaves it after the turn that it is at. */
+    atomic_store_explicit(&turns->wanted, true, memory_order_relaxed);
+    smew__biased_enter(&turns->reading);
+    atomic_store_explicit(&turns->wanted, false, memory_order_relaxed);
+    smew__bus_lock(bus);
+    turns->asleep = false;
+    take_or_leave(bus);
+    smew__bus_unlock(bus);
+    smew__biased_leave(&turns->reading);
 }

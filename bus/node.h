@@ -40,6 +40,7 @@
 
 #include "base/heap.h"
 #include "base/list.h"
+#include "base/os/memory.h"
 #include "base/os/thread.h"
 #include "base/sync/biased.h"
 #include "base/sync/spin.h"
@@ -68,10 +69,17 @@ struct smew__lane_turns {
     bool taken;                  /* by the poller; changes with the node's lock held, too */
     bool cut_short;              /* the last look was, by what it ran */
     bool ignored;                /* the service thread was rung meanwhile, and did not look */
-    struct smew__list untold;    /* lanes with completions that are told later: lane_in.c */
-    uint64_t looks;              /* of the poller */
-    uint64_t looks_seen;         /* by the guard */
-    uint32_t recent;             /* looks and records since `recent_ns` */
+    bool asleep;                 /* the poller sleeps on `words`; changes as `taken` does */
+    bool guarded;                /* it sleeps while the guard is set, which tells it when to time */
+    bool wordless;               /* it cannot: the poller's own */
+    uint64_t sleeps;             /* number of the present sleep on them, or the last one */
+    uint64_t sleeps_seen;        /* by the guard */
+    size_t word_count;           /* of this sleep; the first word is the node's own */
+    struct smew__futex_word words[SMEW__FUTEX_WORDS];
+    struct smew__list untold; /* lanes with completions that are told later: lane_in.c */
+    uint64_t looks;           /* of the poller */
+    uint64_t looks_seen;      /* by the guard */
+    uint32_t recent;          /* looks and records since `recent_ns` */
     uint64_t recent_ns;
     struct smew__timer guard;
     atomic_bool wanted;   /* by a poller that found the service thread reading */
@@ -171,11 +179,11 @@ struct smew_bus {
 
     /* polling */
     struct smew__list due;
-    uint32_t letters;    /* dead letters in it */
-    atomic_bool any_due; /* it is not empty; may be read without the lock */
-    atomic_bool rung;    /* the fd is readable */
-    bool gathering;      /* the poller looks at `due` next: nobody needs to ring, whoever posts */
-    bool running;        /* the poller is at it, and may defer what lanes are told */
+    uint32_t letters;      /* dead letters in it */
+    atomic_bool any_due;   /* it is not empty; may be read without the lock */
+    _Atomic uint32_t rung; /* is the fd readable, or the poller asleep without it?  poll.c */
+    bool gathering;        /* the poller looks at `due` next: nobody needs to ring, whoever posts */
+    bool running;          /* the poller is at it, and may defer what lanes are told */
     struct smew__spin spin;
     atomic_bool polling;
     atomic_uint_fast64_t poller; /* the thread that polled last */

@@ -5,6 +5,17 @@
  * that it is neither written nor read more often than that changes; what the poller itself finds in
  * its lanes makes it readable only if it stays behind.
  *
+ *    from             to
+ *    QUIET            RUNG     somebody rings: writes the fd
+ *    RUNG             QUIET    nothing is due: the poller drains it
+ *    QUIET            ASLEEP   the poller goes to sleep on the words of its lanes, and on this one
+ *    ASLEEP, TIMING   RUNG     somebody rings: wakes the word, and leaves the fd alone
+ *    ASLEEP           TIMING   the guard (lane_turn.h) goes: wakes the word
+ *    TIMING           ASLEEP   the poller sleeps on, with its deadline
+ *    any              QUIET    the poller that was ASLEEP is awake, and has seen who rang
+ *
+ * The last is an exchange, so that the poller sees what was done before any ring.
+ *
  * While the outbox is full, deliveries stay in the list and only the rest runs; the eventfd is
  * drained meanwhile, so that a loop does not spin, and signalled again when the outbox has room.
  */
@@ -21,6 +32,11 @@
 #include "bus/lane_turn.h"
 #include "bus/outbox.h"
 
+/* What `rung` says. */
+enum { QUIET, RUNG, ASLEEP, TIMING };
+
+enum { FAR_MS = 20 }; /* a deadline that the guard (lane_turn.h) comes before, twice */
+
 /*
  * Any thread, with or without the lock; safe in a signal handler.  All of it is sequentially
  * consistent: who finds it rung, and so does not write, did before that what the poller looks for
@@ -28,8 +44,22 @@
  */
 static void ring(struct smew_bus *bus)
 {
-    if (!atomic_exchange(&bus->rung, true))
+    uint32_t before = atomic_exchange(&bus->rung, RUNG);
+
+    if (before == ASLEEP) /* one that is TIMING is being woken */
+        smew__futex_wake_own(&bus->rung);
+    else if (before == QUIET)
         smew__eventfd_signal(bus->wake_fd);
+}
+
+bool smew__poll_times_itself(struct smew_bus *bus)
+{
+    uint32_t asleep = ASLEEP;
+
+    if (!atomic_compare_exchange_strong(&bus->rung, &asleep, TIMING))
+        return false;
+    smew__futex_wake_own(&bus->rung);
+    return true;
 }
 
 /*
@@ -40,18 +70,18 @@ static void ring(struct smew_bus *bus)
 static bool may_be_due(struct smew_bus *bus)
 {
     return atomic_load_explicit(&bus->any_due, memory_order_relaxed) ||
-           atomic_load_explicit(&bus->rung, memory_order_relaxed) ||
+           atomic_load_explicit(&bus->rung, memory_order_relaxed) != QUIET ||
            atomic_load_explicit(&bus->turns.own_loop, memory_order_relaxed);
 }
 
 /* Drained before it is said: a ring in between is of somebody who is seen below. */
 static void quieten(struct smew_bus *bus)
 {
-    if (!atomic_load(&bus->rung) &&
+    if (atomic_load(&bus->rung) == QUIET &&
         !atomic_load_explicit(&bus->turns.own_loop, memory_order_relaxed))
         return;
     smew__eventfd_drain(bus->wake_fd);
-    atomic_store(&bus->rung, false);
+    atomic_store(&bus->rung, QUIET);
 }
 
 void smew__due_post(struct smew_bus *bus, struct smew__due *due,
@@ -176,13 +206,52 @@ static void leave(struct smew_bus *bus)
 }
 
 /*
+ * Until a lane's word is rung, or the node's.  Whoever has rung before is seen here.  A timer of
+ * the kernel's costs as much as a fifth of the sleep, so where the guard is awake and the deadline
+ * far there is none, until the guard finds that nothing comes.
+ */
+static void sleep_on_words(struct smew_bus *bus, uint64_t now_ns, uint64_t deadline_ns)
+{
+    bool guarded = bus->turns.guarded && deadline_ns - now_ns > FAR_MS * SMEW_NS_PER_MS;
+    uint32_t word = QUIET;
+
+    if (atomic_compare_exchange_strong(&bus->rung, &word, ASLEEP)) {
+        smew__lanes_sleep(bus, &bus->rung, ASLEEP, guarded ? SMEW_NEVER_NS : deadline_ns);
+        word = TIMING;
+        if (atomic_compare_exchange_strong(&bus->rung, &word, ASLEEP))
+            smew__lanes_sleep(bus, &bus->rung, ASLEEP, deadline_ns);
+        (void)atomic_exchange(&bus->rung, QUIET);
+    }
+    smew__lanes_wake(bus);
+}
+
+/* OK: look again, the deadline too; TIMEOUT. */
+static enum smew_status sleep_until(struct smew_bus *bus, uint64_t now_ns, uint64_t deadline_ns)
+{
+    enum smew_status status = SMEW_OK;
+
+    switch (smew__lanes_rest(bus)) {
+    case SMEW__REST_NOT:
+        break;
+    case SMEW__REST_ON_WORDS:
+        sleep_on_words(bus, now_ns, deadline_ns);
+        break;
+    case SMEW__REST_ON_FD:
+        status = smew__fd_wait(bus->wake_fd, POLLIN, deadline_ns);
+        if (!status)
+            atomic_store(&bus->rung, RUNG);
+        break;
+    }
+    return status;
+}
+
+/*
  * Nothing is due: runs what is in lanes, or waits.  OK: something ran, or look again; TIMEOUT: the
  * deadline has passed.
  */
 static enum smew_status await(struct smew_bus *bus, uint64_t deadline_ns, size_t most, size_t *ran)
 {
     bool found = smew__lanes_poll(bus, most, ran) > 0;
-    enum smew_status status;
     uint64_t now_ns;
 
     if (found)
@@ -198,12 +267,7 @@ static enum smew_status await(struct smew_bus *bus, uint64_t deadline_ns, size_t
         smew__spin_pause();
         return SMEW_OK;
     }
-    if (smew__lanes_rest(bus))
-        return SMEW_OK;
-    status = smew__fd_wait(bus->wake_fd, POLLIN, deadline_ns);
-    if (!status)
-        atomic_store(&bus->rung, true);
-    return status;
+    return sleep_until(bus, now_ns, deadline_ns);
 }
 
 enum smew_status smew_bus_poll(struct smew_bus *bus, uint32_t timeout_ms, size_t most)

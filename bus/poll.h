@@ -13,6 +13,12 @@ void smew__due_post(struct smew_bus *bus, struct smew__due *due,
 /* The intake goes on: deliveries that rested may run.  With the lock held. */
 void smew__poll_again(struct smew_bus *bus);
 
+/*
+ * The poller that sleeps on words is to keep its deadline itself from now on.  False: it does not
+ * sleep, or not yet.  Any thread.
+ */
+bool smew__poll_times_itself(struct smew_bus *bus);
+
 /* Runs what is due once more, when the bus closes. */
 void smew__poll_rest(struct smew_bus *bus);
 

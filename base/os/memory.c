@@ -217,10 +217,15 @@ void smew__memory_fini(struct smew__memory *memory)
     *memory = nothing;
 }
 
+static struct timespec time_of(uint64_t deadline_ns)
+{
+    return (struct timespec){.tv_sec = (time_t)(deadline_ns / SMEW_NS_PER_S),
+                             .tv_nsec = (long)(deadline_ns % SMEW_NS_PER_S)};
+}
+
 enum smew_status smew__futex_wait(const _Atomic uint32_t *word, uint32_t seen, uint64_t deadline_ns)
 {
-    struct timespec until = {.tv_sec = (time_t)(deadline_ns / SMEW_NS_PER_S),
-                             .tv_nsec = (long)(deadline_ns % SMEW_NS_PER_S)};
+    struct timespec until = time_of(deadline_ns);
     long woken = SMEW__SYS(syscall(SYS_futex, word, FUTEX_WAIT_BITSET, seen,
                                    deadline_ns == SMEW_NEVER_NS ? NULL : &until, NULL,
                                    FUTEX_BITSET_MATCH_ANY));
@@ -231,9 +236,43 @@ enum smew_status smew__futex_wait(const _Atomic uint32_t *word, uint32_t seen, u
     return errno == ETIMEDOUT || smew_now_ns() >= deadline_ns ? SMEW_TIMEOUT : SMEW_OK;
 }
 
+enum smew_status smew__futex_wait_any(const struct smew__futex_word *words, size_t count,
+                                      uint64_t deadline_ns)
+{
+    struct futex_waitv waits[SMEW__FUTEX_WORDS];
+    struct timespec until = time_of(deadline_ns);
+    long woken;
+
+    if (count == 0 || count > SMEW__FUTEX_WORDS)
+        return SMEW_UNSUPPORTED;
+    for (size_t i = 0; i < count; i++)
+        waits[i] =
+            (struct futex_waitv){.val = words[i].seen,
+                                 .uaddr = (uintptr_t)words[i].word,
+                                 .flags = FUTEX_32 | (words[i].own ? FUTEX_PRIVATE_FLAG : 0)};
+    woken = SMEW__SYS(syscall(SYS_futex_waitv, waits, count, 0,
+                              deadline_ns == SMEW_NEVER_NS ? NULL : &until, CLOCK_MONOTONIC));
+    if (woken >= 0 || errno == EAGAIN || errno == EINTR || errno == EFAULT)
+        return SMEW_OK;
+    return errno == ETIMEDOUT ? SMEW_TIMEOUT : SMEW_UNSUPPORTED;
+}
+
+static void wake_all(const _Atomic uint32_t *word, int operation)
+{
+    int kept = errno;
+
+    (void)syscall(SYS_futex, word, operation, INT_MAX, NULL, NULL, 0);
+    errno = kept;
+}
+
 void smew__futex_wake(const _Atomic uint32_t *word)
 {
-    (void)syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+    wake_all(word, FUTEX_WAKE);
+}
+
+void smew__futex_wake_own(const _Atomic uint32_t *word)
+{
+    wake_all(word, FUTEX_WAKE_PRIVATE);
 }
 
 void smew__futex_wake_one(const _Atomic uint32_t *word)

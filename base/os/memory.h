@@ -85,7 +85,23 @@ void smew__memory_fini(struct smew__memory *memory); /* a zeroed one is fine */
  */
 enum smew_status smew__futex_wait(const _Atomic uint32_t *word, uint32_t seen,
                                   uint64_t deadline_ns);
+/*
+ * The same for several words, 1 to SMEW__FUTEX_WORDS, until one of them is woken or is not what was
+ * seen (futex_waitv(2), Linux 5.16).  A word whose memory is gone meanwhile counts as woken: only
+ * the kernel touches it.  UNSUPPORTED: the kernel has no such call, or does not permit it; nobody
+ * has slept.
+ */
+enum { SMEW__FUTEX_WORDS = 128 };
+struct smew__futex_word {
+    const _Atomic uint32_t *word;
+    uint32_t seen;
+    bool own; /* of this process alone: woken by smew__futex_wake_own() */
+};
+enum smew_status smew__futex_wait_any(const struct smew__futex_word *words, size_t count,
+                                      uint64_t deadline_ns);
+/* All of those who wait; safe in a signal handler. */
 void smew__futex_wake(const _Atomic uint32_t *word);
+void smew__futex_wake_own(const _Atomic uint32_t *word);
 /* One of those who wait.  Only the address is used: nothing need be there any more. */
 void smew__futex_wake_one(const _Atomic uint32_t *word);
 

@@ -9,8 +9,9 @@
  * another thread needs this processor, looking keeps it from doing what is waited for.  So a wait
  * looks for up to SMEW__SPIN_MOST_NS, which halves with each wait that had to sleep after all, down
  * to nothing, and is there again with one that had not.  Once in SMEW__SPIN_TRY waits it is tried
- * anew.  How many processors there are is not asked: a pinned thread may wait for one that runs
- * elsewhere.  (After the adaptive mutex of glibc, and of Solaris before it.)
+ * anew; after each try in vain it takes twice as many waits, up to SMEW__SPIN_TRIES times.  How
+ * many processors there are is not asked: a pinned thread may wait for one that runs elsewhere.
+ * (After the adaptive mutex of glibc, and of Solaris before it.)
  *
  * Or the program has said what to do: never to sleep, whose wait its caller ends, or never to look.
  *
@@ -24,6 +25,7 @@ enum {
     SMEW__SPIN_MOST_NS = 50000, /* about what a sleep and a wake cost both sides */
     SMEW__SPIN_LEAST_NS = 6000,
     SMEW__SPIN_TRY = 64,
+    SMEW__SPIN_TRIES = 4,
 };
 
 enum smew__spin_way {
@@ -34,8 +36,10 @@ enum smew__spin_way {
 
 struct smew__spin {
     enum smew__spin_way way;
-    uint32_t most_ns;  /* 0: at present it does not pay */
-    uint32_t waits;    /* since it does not */
+    uint32_t most_ns; /* 0: at present it does not pay */
+    uint32_t waits;   /* since it does not */
+    uint32_t tries;   /* in vain, one after the other */
+    bool trying;
     uint64_t until_ns; /* of the present wait; 0: none */
 };
 
@@ -61,9 +65,10 @@ static inline bool smew__spin_goes_on(struct smew__spin *spin, uint64_t now_ns)
     if (spin->way != SMEW__SPIN_ADAPTIVE)
         return spin->way == SMEW__SPIN_ALWAYS;
     if (spin->most_ns == 0) {
-        if (++spin->waits < SMEW__SPIN_TRY)
+        if (++spin->waits < (uint32_t)SMEW__SPIN_TRY << spin->tries)
             return false;
         spin->waits = 0;
+        spin->trying = true;
         spin->most_ns = SMEW__SPIN_MOST_NS;
     }
     if (spin->until_ns == 0)
@@ -72,8 +77,11 @@ static inline bool smew__spin_goes_on(struct smew__spin *spin, uint64_t now_ns)
         return true;
     spin->until_ns = 0;
     spin->most_ns /= 2;
-    if (spin->most_ns < SMEW__SPIN_LEAST_NS)
+    if (spin->trying || spin->most_ns < SMEW__SPIN_LEAST_NS)
         spin->most_ns = 0;
+    if (spin->trying && spin->tries < SMEW__SPIN_TRIES)
+        spin->tries++;
+    spin->trying = false;
     return false;
 }
 
@@ -84,6 +92,8 @@ static inline void smew__spin_paid(struct smew__spin *spin)
         return;
     spin->until_ns = 0;
     spin->most_ns = SMEW__SPIN_MOST_NS;
+    spin->tries = 0;
+    spin->trying = false;
 }
 
 #endif

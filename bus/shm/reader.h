@@ -100,7 +100,7 @@ struct smew__lane_reader {
     uint64_t specials;
     uint64_t told; /* as many of them when last published */
     uint32_t turn;
-    uint32_t sleeps; /* how often it was armed */
+    uint32_t sleeps; /* how often it was armed, times 2 */
     struct smew__lane_losses losses;
     uint64_t losses_at;      /* number from which the present count of losses began */
     uint64_t recent_losses;  /* since then */
@@ -225,10 +225,19 @@ void smew__lane_reader_complete_all(struct smew__lane_reader *reader, uint64_t n
 bool smew__lane_reader_publish(struct smew__lane_reader *reader);
 
 /*
- * Says that this side is about to sleep, and looks again: true when there is something after all.
- * Awake again, it disarms, or nobody needs to have rung.
+ * Says that this side is about to sleep until a bell, and looks again: true when there is something
+ * after all.  Awake again, it disarms, or nobody needs to have rung.
  */
 bool smew__lane_reader_arm(struct smew__lane_reader *reader);
+/*
+ * The same in pieces, for any alarm, and so that many lanes share the fences, which are what it
+ * costs.  Each of them says it; then comes a full fence; then, when one of them has a producer that
+ * leaves fences to us, smew__fence_processes(); then each of them is asked
+ * smew__lane_reader_ready(). Without any of it wakes are lost.  say: what the lane's word was
+ * before, with which it is slept on.
+ */
+uint32_t smew__lane_reader_say(struct smew__lane_reader *reader, enum smew__lane_alarm alarm);
+bool smew__lane_reader_fences(const struct smew__lane_reader *reader);
 void smew__lane_reader_disarm(struct smew__lane_reader *reader); /* awake: nobody needs to ring */
 /*
  * Is there a record, or damage to look at?  Then smew__lane_reader_next() has something to say; or

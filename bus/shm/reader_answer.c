@@ -106,22 +106,37 @@ bool smew__lane_reader_publish(struct smew__lane_reader *reader)
     return special || (waiting & SMEW__WAITING_BELL) != 0;
 }
 
-/* For both sides, when the producer leaves it to us; it says so before its first record. */
+bool smew__lane_reader_fences(const struct smew__lane_reader *reader)
+{
+    /* Acquire pairs with weigh: who sees that a producer fences sees what it had not fenced. */
+    return atomic_load_explicit(&reader->memory->header->unfenced, memory_order_acquire) != 0;
+}
+
+/* For both sides, when the producer leaves it to us. */
 static void fence(const struct smew__lane_reader *reader)
 {
-    const struct smew__ring_header *header = reader->memory->header;
-
     atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_load_explicit(&header->unfenced, memory_order_relaxed))
+    if (smew__lane_reader_fences(reader))
         smew__fence_processes();
+}
+
+uint32_t smew__lane_reader_say(struct smew__lane_reader *reader, enum smew__lane_alarm alarm)
+{
+    /* Acquire pairs with must_ring: a ring that is not slept for any more is of what is seen. */
+    uint32_t rings = atomic_load_explicit(&reader->memory->header->rings, memory_order_acquire);
+
+    reader->sleeps += 2;
+    if (reader->sleeps == 0) /* 0 says that it is awake */
+        reader->sleeps = 2;
+    /* Relaxed: the fence orders it before the look, and pairs with the fence of must_ring. */
+    atomic_store_explicit(&reader->memory->cursors->armed, reader->sleeps | (uint32_t)alarm,
+                          memory_order_relaxed);
+    return rings;
 }
 
 bool smew__lane_reader_arm(struct smew__lane_reader *reader)
 {
-    if (++reader->sleeps == 0) /* 0 says that it is awake */
-        reader->sleeps = 1;
-    /* Relaxed: the fence orders it before the look, and pairs with the fence of must_ring. */
-    atomic_store_explicit(&reader->memory->cursors->armed, reader->sleeps, memory_order_relaxed);
+    (void)smew__lane_reader_say(reader, SMEW__ALARM_BELL);
     fence(reader);
     return smew__lane_reader_ready(reader);
 }

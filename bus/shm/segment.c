@@ -102,6 +102,7 @@ static uint64_t fingerprint(void)
         offsetof(struct smew__ring_header, waiting),
         offsetof(struct smew__ring_header, ended),
         offsetof(struct smew__ring_header, unfenced),
+        offsetof(struct smew__ring_header, rings),
         offsetof(struct smew__cursors, completed),
         offsetof(struct smew__cursors, received),
         offsetof(struct smew__cursors, specials),

@@ -8,7 +8,7 @@
  *   ring segment        made by the consumer, written by the producer
  *   +--------------+-----------------------------------+
  *   | header page  | ring: records, serialization/record.h
- *   | head, waiting|   ..done | in flight | free ..    |
+ *   | head, rings  |   ..done | in flight | free ..    |
  *   +--------------+-----------------------------------+
  *                  ^ mapped twice in a row: a record never wraps
  *
@@ -44,8 +44,9 @@
  *        128     4  waiting: enum smew__lane_waiting; looked at by the consumer now and then, and
  *                   so not in the line of the head
  *        132     4  ended: 1 when nothing follows
- *        136     4  unfenced: 1 when the producer looks at `armed` without a fence behind its
- *                   commit; never changes once there is a record
+ *        136     4  unfenced: 1 while the producer looks at `armed` without a fence behind its
+ *                   commits; loaded by the consumer behind its own fence
+ *        140     4  rings: a futex, one more with each ring of a consumer that sleeps on it
  *       page     .  ring; its size is a power of two, 4 KiB to 16 MiB
  *
  *     offset  size  cursor segment, the consumer's words
@@ -53,10 +54,10 @@
  *         72     8  received: number of the first record that was not read
  *         80     8  specials: how many answers other than OK were given so far
  *         88     4  turn: a futex, changes with each publish of answers
- *        128     4  armed: changes each time the consumer goes to sleep; 0: it is awake
- *        132     4  state: enum smew__lane_state; looked at for each record, as is armed, and
- *                   so not in the line of what each publish changes
- *        136     4  reaches: 1 when the consumer's fences reach every process that asked for it
+ *        128     4  armed: changes each time the consumer goes to sleep; 0: it is awake.  Its
+ * lowest bit says how it is woken: enum smew__lane_alarm 132     4  state: enum smew__lane_state;
+ * looked at for each record, as is armed, and so not in the line of what each publish changes 136
+ * 4  reaches: 1 when the consumer's fences reach every process that asked for it
  *                   (base/sync/fence.h), as far as it knows; never changes
  *        256     8  answers, one for each place of the window: number << 8 | status & 0xff, for a
  *                   status other than OK; number << 8 | SMEW__ANSWER_DONE for one that ended OK
@@ -101,6 +102,12 @@ enum smew__lane_state {
     SMEW__LANE_CLOSED = 2,      /* the consumer has left */
 };
 
+/* How a consumer that sleeps wants to be woken. */
+enum smew__lane_alarm {
+    SMEW__ALARM_BELL = 0, /* with a bell on the connection: somebody sleeps on its socket */
+    SMEW__ALARM_WORD = 1, /* `rings` changes and is woken: somebody sleeps on it */
+};
+
 enum { SMEW__ANSWER_DONE = 1 }; /* no status: those are 0 and below */
 
 /* Who of the producer wants to know of completions; changed only by its process. */
@@ -129,6 +136,7 @@ struct smew__ring_header {
     alignas(128) _Atomic uint32_t waiting;
     _Atomic uint32_t ended;
     _Atomic uint32_t unfenced;
+    _Atomic uint32_t rings;
 };
 
 struct smew__cursors {
@@ -159,6 +167,7 @@ static_assert(offsetof(struct smew__ring_header, head) == 64, "head");
 static_assert(offsetof(struct smew__ring_header, waiting) == 128, "waiting");
 static_assert(offsetof(struct smew__ring_header, ended) == 132, "ended");
 static_assert(offsetof(struct smew__ring_header, unfenced) == 136, "unfenced");
+static_assert(offsetof(struct smew__ring_header, rings) == 140, "rings");
 static_assert(offsetof(struct smew__cursors, completed) == 64, "completed");
 static_assert(offsetof(struct smew__cursors, received) == 72, "received");
 static_assert(offsetof(struct smew__cursors, specials) == 80, "specials");

@@ -15,6 +15,9 @@
 #include "base/sync/fence.h"
 #include "bus/shm/ring.h"
 
+/* A ring weighs as much as so many records without one: what their fences cost. */
+enum { RING = 64, SLEEPY = 4 * RING };
+
 enum { HEADER = sizeof(struct smew__record_header) };
 
 enum smew_status smew__lane_writer_init(struct smew__lane_writer *writer,
@@ -28,10 +31,12 @@ enum smew_status smew__lane_writer_init(struct smew__lane_writer *writer,
     /* Relaxed: it has been there since before we had the memory. */
     unfenced = atomic_load_explicit(&memory->cursors->reaches, memory_order_relaxed) == 1 &&
                smew__fence_reaches_processes();
-    /* Relaxed: made visible by the first commit. */
+    /* Relaxed: the fence orders it, as in weigh(). */
     atomic_store_explicit(&memory->header->unfenced, unfenced, memory_order_relaxed);
+    smew__fence_full();
     *writer = (struct smew__lane_writer){
         .unfenced = unfenced,
+        .reached = unfenced,
         .memory = memory,
         .flights = flights,
         .head_number = memory->first_number,
@@ -88,6 +93,48 @@ void smew__lane_writer_refresh(struct smew__lane_writer *writer)
 void smew__lane_writer_abort(struct smew__lane_writer *writer)
 {
     writer->reserved = 0;
+}
+
+/* Who is to fence from now on; writer.h says how. */
+static void weigh(struct smew__lane_writer *writer, bool rings)
+{
+    _Atomic uint32_t *unfenced = &writer->memory->header->unfenced;
+
+    if (rings)
+        writer->sleepy = writer->sleepy < SLEEPY - RING ? writer->sleepy + RING : SLEEPY;
+    else if (writer->sleepy > 0)
+        writer->sleepy--;
+    if (writer->unfenced && writer->sleepy == SLEEPY) {
+        writer->unfenced = false;
+        atomic_store_explicit(unfenced, 0, memory_order_release);
+    } else if (!writer->unfenced && writer->reached && writer->sleepy == 0) {
+        writer->unfenced = true;
+        atomic_store_explicit(unfenced, 1, memory_order_relaxed);
+        smew__fence_full();
+    }
+}
+
+/* It sleeps until its word is rung. */
+static void ring(_Atomic uint32_t *rings)
+{
+    /* Release pairs with reader_say: who sees this ring sees what was committed before it. */
+    atomic_store_explicit(rings, atomic_load_explicit(rings, memory_order_relaxed) + 1,
+                          memory_order_release);
+    smew__futex_wake(rings);
+}
+
+bool smew__lane_writer_look_up(struct smew__lane_writer *writer, uint32_t armed)
+{
+    bool rings = armed != 0 && armed != writer->rung;
+
+    if (writer->reached)
+        weigh(writer, rings);
+    if (!rings)
+        return false;
+    writer->rung = armed;
+    if (armed & SMEW__ALARM_WORD)
+        ring(&writer->memory->header->rings);
+    return !(armed & SMEW__ALARM_WORD);
 }
 
 void smew__lane_writer_end(struct smew__lane_writer *writer)

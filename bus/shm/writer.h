@@ -21,8 +21,10 @@
  *   3  commit word at p        = commit(n, salt)      release; pairs with reader_next
  *   4  head                    = (n + 1, p + s)       release; pairs with the reader's look at a
  *                                                     word that it did not expect
- *   5  fence, load armed; ring when it changed        seq_cst; pairs with reader_arm; none where
+ *   5  fence, load armed; when it changed             seq_cst; pairs with reader_arm; none where
  *                                                     the consumer's reaches us (base/sync/fence.h)
+ *      BELL: the caller rings;
+ *      WORD: rings + 1, and wake                      release; pairs with reader_say
  *
  * Invariants:
  *   W1  The commit word at `head` is empty whenever no publish is between 2 and 4, and what lies
@@ -46,6 +48,19 @@
  *   2  specials                             acquire; pairs with reader_complete 2: not fewer than
  *                                           were given before that `completed` was stored
  *   3  answers of what is in flight         relaxed, made visible by 2; when 2 has changed
+ *
+ * Who fences (5)?  Behind a fence of its own a commit costs some ns more; where there is none the
+ * consumer asks the kernel for one before each sleep, which costs 1 us and more.  So a producer
+ * that rings for many of its records fences, and one that hardly ever does leaves it to the
+ * consumer.
+ * to fence from now on:
+ *   1  unfenced = 0                         release; pairs with reader_arm's load behind its fence:
+ *                                           who sees it sees what was committed before, and what
+ *                                           follows is fenced
+ * to fence no more:
+ *   1  unfenced = 1                         relaxed
+ *   2  fence                                seq_cst: a reader that armed and did not see 1 yet is
+ *                                           seen by the next look at `armed`
  *
  * wait, for room:
  *   1  turn                                 acquire; pairs with reader_publish 4
@@ -87,7 +102,9 @@ struct smew__lane_writer {
     uint64_t answers;  /* other than OK, that were seen; some may not count as specials yet */
     uint32_t rung;     /* the value of `armed` for which the bell was rung */
     uint64_t reserved; /* bytes of the record that is being written in place; 0: none */
-    bool unfenced;     /* the consumer's fences do for both sides */
+    bool unfenced;     /* at present the consumer's fences do for both sides */
+    bool reached;      /* they may */
+    uint16_t sleepy;   /* how often it was rung for lately */
     bool ended;        /* nothing follows */
     bool broken;       /* the consumer claimed the impossible */
 };
@@ -216,9 +233,13 @@ static inline void smew__lane_writer_publish(struct smew__lane_writer *writer)
     }
 }
 
+/* What must_ring has to do when somebody sleeps, or did a moment ago; `armed` as it was seen. */
+bool smew__lane_writer_look_up(struct smew__lane_writer *writer, uint32_t armed);
+
 /*
- * After a commit: does the consumer sleep, and has nobody rung for this sleep of its yet?  The
- * caller rings then (a datagram on the connection's socket).
+ * After a commit: when the consumer sleeps, and nobody has rung for this sleep of its yet, it is
+ * rung for: here, when it sleeps on the lane's own word; true: it is the caller who rings (a
+ * datagram on the connection's socket).  One system call either way.
  */
 static inline bool smew__lane_writer_must_ring(struct smew__lane_writer *writer)
 {
@@ -230,10 +251,9 @@ static inline bool smew__lane_writer_must_ring(struct smew__lane_writer *writer)
     else
         atomic_thread_fence(memory_order_seq_cst);
     armed = atomic_load_explicit(&writer->memory->cursors->armed, memory_order_relaxed);
-    if (armed == 0 || armed == writer->rung)
+    if (armed == 0 && writer->sleepy == 0 && writer->unfenced == writer->reached)
         return false;
-    writer->rung = armed;
-    return true;
+    return smew__lane_writer_look_up(writer, armed);
 }
 
 /* Behind that: does the consumer still read?  When it does not, what was committed is to be sent

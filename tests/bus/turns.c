@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Who reads the lanes, bus/lane_turn.h: a thread that polls busily does so itself, one that stops
- * to do so leaves nothing lying, and no wake is lost between the two.
+ * to do so leaves nothing lying.  Sleeping and waking: sleeps.c.
  */
 #include "tests/bus/kit.h"
 
@@ -11,8 +11,6 @@
 
 enum {
     NUMBERS = 20000,
-    ROUNDS = 3000,
-    BURST_MOST = 64,
     QUEUE_MOST = 4096,
     READ_FOR_SINKS = 500,
     RARE_MS = 20000, /* heartbeats: they look after what was missed, and must not be what helps */
@@ -38,9 +36,6 @@ struct host {
     struct smew_bus *bus;
     atomic_uint_fast64_t next; /* number that is expected */
     atomic_bool wrong;
-    atomic_bool stop;
-    atomic_uint overslept; /* polls that found nothing though something had been sent long since */
-    pthread_t thread;
 };
 
 static void on_number(struct smew_bus *bus, const struct smew_message *message, void *user)
@@ -359,56 +354,6 @@ static void what_was_handled_is_no_dead_letter(void **state)
         kit_close(senders[i]);
 }
 
-/* ---- sleeping ------------------------------------------------------------------------ */
-
-static void *poll_and_sleep(void *argument)
-{
-    struct host *host = argument;
-
-    while (!host->stop) {
-        if (smew_bus_poll(host->bus, RARE_MS / 2, 0) == SMEW_TIMEOUT && !host->stop)
-            host->overslept++;
-    }
-    return NULL;
-}
-
-static bool has_caught_up(void *argument)
-{
-    struct host *host = ((void **)argument)[0];
-
-    return host->next == *(uint64_t *)((void **)argument)[1];
-}
-
-/* Bursts and silence, so that it falls asleep and is woken in every state there is. */
-static void no_wake_is_lost(void **state)
-{
-    struct host host = {.bus = open_host()};
-    struct smew_bus *sender = open_sender(&host);
-    struct support_random random = support_random_seeded();
-    uint64_t number = 0;
-    void *both[] = {&host, &number};
-
-    (void)state;
-    assert_int_equal(pthread_create(&host.thread, NULL, poll_and_sleep, &host), 0);
-    for (unsigned round = 0; round < ROUNDS; round++) {
-        uint64_t burst =
-            support_random_below(&random, 4) ? 1 : 1 + support_random_below(&random, BURST_MOST);
-
-        while (burst-- > 0)
-            kit_send(sender, "m", number++);
-        if (support_random_below(&random, 3) == 0)
-            assert_true(support_wait_until(has_caught_up, both, KIT_WAIT_MS));
-        else
-            while (!has_caught_up(both) && !host.overslept)
-                ;
-    }
-    host.stop = true;
-    smew_bus_wake(host.bus);
-    assert_int_equal(pthread_join(host.thread, NULL), 0);
-    assert_int_equal(host.overslept, 0);
-    close_both(&host, sender);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -421,7 +366,6 @@ int main(void)
         SUPPORT_TEST(who_stops_polling_leaves_nothing_lying),
         SUPPORT_TEST(a_wake_leaves_nothing_behind),
         SUPPORT_TEST(what_was_handled_is_no_dead_letter),
-        SUPPORT_TEST(no_wake_is_lost),
     };
 
     kit_use("shm");

@@ -127,13 +127,13 @@ static void test_golden_prefixes(void **state)
     assert_true(prefix.salt == memory.salt);
     prefix.salt = 0;
     expect_hex((const uint8_t *)&prefix, sizeof prefix,
-               "50494d58030001000030000000000000175ac6a8ff7c5f250807060504030201"
+               "50494d5803000100003000000000000096425ab251c129430807060504030201"
                "0000000000000000181716151413121120272625242322210010000080000000");
     memcpy(&prefix, memory.cursor_memory.data, sizeof prefix);
     assert_true(prefix.salt == memory.salt);
     prefix.salt = 0;
     expect_hex((const uint8_t *)&prefix, sizeof prefix,
-               "50494d58030002000010000000000000175ac6a8ff7c5f250807060504030201"
+               "50494d5803000200001000000000000096425ab251c129430807060504030201"
                "0000000000000000181716151413121120272625242322210001000080000000");
     smew__lane_memory_fini(&memory);
 }

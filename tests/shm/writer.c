@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "base/clock.h"
+
 #include "tests/shm/lane.h"
 
 enum { RING = SMEW__LANE_BYTES_MIN, WINDOW = 8, LINE = SMEW__RECORD_ALIGNMENT };
@@ -238,6 +240,68 @@ static void test_bells_after_many_sleeps(void **state)
     lane_close(&lane);
 }
 
+/* A consumer that sleeps on the lane's word is woken by the writer, which then needs no bell. */
+static void test_words(void **state)
+{
+    struct lane lane;
+    uint32_t rings;
+
+    (void)state;
+    lane_open(&lane, RING, WINDOW);
+    for (int i = 0; i < 8; i++) {
+        rings = smew__lane_reader_say(&lane.reader, SMEW__ALARM_WORD);
+        assert_false(smew__lane_reader_ready(&lane.reader));
+        assert_int_equal(lane_put(&lane, 8), SMEW_OK);
+        assert_false(smew__lane_writer_must_ring(&lane.writer));
+        assert_int_equal(lane.memory.header->rings, rings + 1);
+        assert_int_equal(smew__futex_wait(&lane.memory.header->rings, rings, SMEW_NEVER_NS),
+                         SMEW_OK);
+        assert_int_equal(lane_put(&lane, 8), SMEW_OK);
+        assert_false(smew__lane_writer_must_ring(&lane.writer)); /* once for a sleep */
+        assert_int_equal(lane.memory.header->rings, rings + 1);
+        assert_true(smew__lane_reader_arm(&lane.reader)); /* another alarm is another sleep */
+        assert_int_equal(lane_put(&lane, 8), SMEW_OK);
+        assert_true(smew__lane_writer_must_ring(&lane.writer));
+        assert_int_equal(lane_drain(&lane), 3);
+        lane_collect(&lane);
+    }
+    lane_close(&lane);
+}
+
+static void put_and_drain(struct lane *lane, bool asleep)
+{
+    if (asleep)
+        assert_false(smew__lane_reader_arm(&lane->reader));
+    assert_int_equal(lane_put(lane, 8), SMEW_OK);
+    assert_true(smew__lane_writer_must_ring(&lane->writer) == asleep);
+    assert_int_equal(lane_drain(lane), 1);
+    lane_collect(lane);
+}
+
+/* Who rings for each record fences; who does not leaves it to the reader, where that can. */
+static void test_who_fences(void **state)
+{
+    struct lane lane;
+    bool reaches;
+
+    (void)state;
+    lane_open(&lane, RING, WINDOW);
+    reaches = lane.memory.cursors->reaches;
+    assert_true(smew__lane_reader_fences(&lane.reader) == reaches);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 16; i++)
+            put_and_drain(&lane, true);
+        assert_false(smew__lane_reader_fences(&lane.reader));
+        for (int i = 0; i < 64; i++)
+            put_and_drain(&lane, false);
+        assert_false(smew__lane_reader_fences(&lane.reader)); /* not at once */
+        for (int i = 0; i < 1024; i++)
+            put_and_drain(&lane, false);
+        assert_true(smew__lane_reader_fences(&lane.reader) == reaches);
+    }
+    lane_close(&lane);
+}
+
 static void test_closed(void **state)
 {
     struct lane lane;
@@ -416,6 +480,8 @@ int main(void)
         SUPPORT_TEST(test_what_payloads_leave_behind),
         SUPPORT_TEST(test_bell),
         SUPPORT_TEST(test_bells_after_many_sleeps),
+        SUPPORT_TEST(test_words),
+        SUPPORT_TEST(test_who_fences),
         SUPPORT_TEST(test_closed),
         SUPPORT_TEST(test_end),
         SUPPORT_TEST(test_read),

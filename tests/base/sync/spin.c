@@ -51,6 +51,24 @@ static void test_where_it_does_not_pay_it_ends(void **state)
     assert_int_equal(waits_until_tried(&spin), SMEW__SPIN_TRY - 2);
 }
 
+static void test_tries_in_vain_become_rare(void **state)
+{
+    struct smew__spin spin = {0};
+
+    (void)state;
+    for (unsigned tries = 0; tries < 3 * SMEW__SPIN_TRIES; tries++) {
+        unsigned shift = tries < SMEW__SPIN_TRIES ? tries : SMEW__SPIN_TRIES;
+
+        assert_int_equal(waits_until_tried(&spin), (SMEW__SPIN_TRY << shift) - 1);
+        assert_false(smew__spin_goes_on(&spin, 1000 + SMEW__SPIN_MOST_NS));
+    }
+    (void)waits_until_tried(&spin);
+    smew__spin_paid(&spin);
+    while (sleep_after_all(&spin) > 0)
+        ;
+    assert_int_equal(waits_until_tried(&spin), SMEW__SPIN_TRY - 2); /* as if it was never in vain */
+}
+
 static void test_where_it_pays_it_goes_on(void **state)
 {
     struct smew__spin spin = {0};
@@ -85,6 +103,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SUPPORT_TEST(test_it_is_tried_now_and_then),
         SUPPORT_TEST(test_where_it_does_not_pay_it_ends),
+        SUPPORT_TEST(test_tries_in_vain_become_rare),
         SUPPORT_TEST(test_where_it_pays_it_goes_on),
         SUPPORT_TEST(test_a_wish_is_heeded),
     };
