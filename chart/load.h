@@ -53,6 +53,9 @@ struct smew__loader {
     struct smew__table ids;      /* id → state + 1 */
     struct smew__table children; /* parent and key → state + 1 */
     struct smew__buffer messages;
+    uint32_t lists;    /* of a script that are open where the loader is */
+    bool binds_late;   /* SCXML: data wait until their state is entered */
+    const char *model; /* SCXML: the data model's name, or NULL */
     /* What becomes the chart's arrays. */
     struct smew__buffer states;
     struct smew__buffer transitions;
@@ -119,6 +122,14 @@ bool smew__name_of(struct smew__loader *loader, struct smew__json json, const ch
                    const char **name);
 /* The one copy of a text that the chart keeps; NULL: failed. */
 const char *smew__intern(struct smew__loader *loader, const char *text, size_t size);
+
+/* ---- scripts ------------------------------------------------------------------------- */
+
+/* A text with a number of its own.  False: no memory. */
+bool smew__load_code(struct smew__loader *loader, const char *text, struct smew__code *code);
+/* A copy in the chart's arena; NULL: no memory.  The chart is scripted from then on. */
+const struct smew__script *smew__load_script(struct smew__loader *loader,
+                                             const struct smew__script *script);
 
 /* ---- the parts ----------------------------------------------------------------------- */
 

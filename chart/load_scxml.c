@@ -422,6 +422,8 @@ static bool load_blocks(struct smew__loader *loader, const struct smew__element 
     struct smew__run run;
 
     all->first = SMEW__COUNT(loader->actions, struct smew__action);
+    if (strcmp(name, "onentry") == 0 && !smew__scxml_late_data(loader, element))
+        return false;
     for (const struct smew__element *child = element->first; child; child = child->next)
         if (smew__is(child, name) && !smew__scxml_block(loader, child, &run))
             return false;
@@ -468,14 +470,17 @@ static bool refuse_unknown(struct smew__loader *loader, const struct smew__eleme
     for (const struct smew__element *child = element->first; child; child = child->next) {
         size_t at = 0;
 
-        if (smew__is(child, "datamodel") || smew__is(child, "script"))
-            return smew__refuse_script(loader, child);
+        if (smew__is(child, "datamodel") || (smew__is(child, "script") && !element->parent)) {
+            if (!loader->chart->scripted)
+                return smew__refuse_script(loader, child);
+            continue;
+        }
         while (at < sizeof known / sizeof *known && !smew__is(child, known[at]))
             at++;
         if (at == sizeof known / sizeof *known)
             return smew__refuse(loader, SMEW_SYNTAX, smew__place(child),
                                 "unknown element <%.40s> in <%.40s>", child->name, element->name);
-        if (smew__is(child, "donedata") && child->first)
+        if (smew__is(child, "donedata") && child->first && !loader->chart->scripted)
             return smew__refuse_script(loader, child);
     }
     return true;
@@ -512,7 +517,8 @@ static bool load_one(struct smew__loader *loader, const struct smew__element *el
         return false;
     smew__loader_state(loader, number)->entry = entry;
     smew__loader_state(loader, number)->exit = leave;
-    return load_initial(loader, element, number) && load_transitions(loader, element, number);
+    return smew__scxml_done_data(loader, element, number) &&
+           load_initial(loader, element, number) && load_transitions(loader, element, number);
 }
 
 /* ---- the way in ---------------------------------------------------------------------- */
@@ -551,7 +557,8 @@ static bool load_document(struct scxml *scxml, const struct smew__element *root)
         return false;
     name = name ? name : loader->name;
     loader->chart->id = smew__intern(loader, name, strlen(name));
-    if (!loader->chart->id)
+    smew__scxml_find_scripts(loader, root);
+    if (!loader->chart->id || !smew__scxml_prologue(loader, root))
         return false;
     for (uint32_t i = 0; i < SMEW__COUNT(loader->states, struct smew__state); i++) {
         const struct smew__element *element =

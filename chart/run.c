@@ -18,6 +18,7 @@
 
 #include "base/alloc.h"
 #include "base/utf8.h"
+#include "chart/world.h"
 
 static const struct smew__message start_message = {.event = {.type = "xstate.init", .payload = ""},
                                                    .event_id = SMEW__NONE};
@@ -46,6 +47,7 @@ static void take_event(struct smew_machine *machine, struct smew__queued item)
 {
     machine->event = item.message;
     machine->event_id = item.event_id;
+    machine->event_serial++;
     smew__select_event(machine);
 }
 
@@ -97,7 +99,7 @@ static void discard(struct smew_machine *machine)
 {
     smew__queue_fini(&machine->internal);
     smew__queue_fini(&machine->external);
-    machine->effects.count = 0;
+    smew__effects_clear(machine);
     smew__timers_forget(&machine->family->timers, machine);
 }
 
@@ -115,7 +117,7 @@ static void fail(struct smew_machine *machine)
 
 static void end(struct smew_machine *machine)
 {
-    const struct smew_value *output = machine->chart->output;
+    const struct smew_value *output = smew_machine_output(machine);
     size_t size = output ? smew_value_json(output, NULL, 0) + 1 : 0;
     char *text = size > 0 ? smew__alloc(size) : NULL;
 
@@ -162,6 +164,8 @@ static void conclude(struct smew_machine *machine, bool handled, bool first)
 {
     bool changed;
 
+    if (machine->world)
+        smew__world_export(machine);
     if (machine->failure != SMEW_OK) {
         fail(machine);
         return;
@@ -311,10 +315,11 @@ static void deliver_outside(struct smew_machine *machine, const char *name,
 
     if (host->send_to)
         status = host->send_to(machine, name, &message->event, host->owner);
-    smew__message_free(message);
+    if (status != SMEW_OK)
+        smew__raise_refused(machine, "error.communication", name, status);
+    smew__message_free(message); /* the name may lie in it */
     if (status == SMEW_OK)
         return;
-    smew__raise_refused(machine, "error.communication", name, status);
     if (machine->open && !machine->processing)
         smew__machine_process(machine);
 }
