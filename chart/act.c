@@ -155,38 +155,41 @@ static uint64_t due_of(struct smew_machine *machine, const struct smew__delay *d
 }
 
 /* W3C's: what can never be a target is the chart's error, who is not there is the world's. */
-static void raise_nobody(struct smew_machine *machine, const struct smew__action *action)
+static bool raise_nobody(struct smew_machine *machine, const struct smew__action *action)
 {
     bool never = action->to == SMEW__TO_NAMED;
 
     raise_refused(machine, never ? "error.execution" : "error.communication",
                   action->target ? action->target : "#_parent", SMEW_NO_MACHINE, action->send_id);
+    return !never;
 }
 
-void smew__send(struct smew_machine *machine, const struct smew__action *action)
+bool smew__send(struct smew_machine *machine, const struct smew__action *action)
 {
     struct smew__effect effect = {
         .kind = SMEW__EFFECT_SEND, .message = action->message, .send_id = action->send_id};
+    bool ever = true;
 
     if ((action->kind == SMEW__ACTION_RAISE || action->to == SMEW__TO_INTERNAL) &&
         !action->delay.delayed) {
         smew__machine_fail(machine, smew__queue_put(&machine->internal, action->message,
                                                     action->message->event_id));
-        return;
+        return true;
     }
     if (!find_target(machine, action, &effect.target)) {
         if (machine->chart->scxml)
-            raise_nobody(machine, action);
+            ever = raise_nobody(machine, action);
         else
             smew__machine_fail(machine, SMEW_NO_MACHINE);
         smew__message_free(action->message);
-        return;
+        return ever;
     }
     if (action->delay.delayed) {
         effect.kind = SMEW__EFFECT_SEND_LATER;
         effect.due_ns = due_of(machine, &action->delay);
     }
     smew__effects_put(machine, &effect);
+    return true;
 }
 
 /* ---- the others ---------------------------------------------------------------------- */
@@ -279,7 +282,7 @@ static void run(struct smew_machine *machine, const struct smew__action *action)
         break;
     case SMEW__ACTION_RAISE:
     case SMEW__ACTION_SEND:
-        smew__send(machine, action);
+        (void)smew__send(machine, action);
         break;
     case SMEW__ACTION_CANCEL:
         put_effect(machine, SMEW__EFFECT_CANCEL, action);

@@ -101,12 +101,20 @@ static bool intern(struct smew__loader *loader, const char *text, const char **k
     return !text || *kept;
 }
 
+/* An expression; people end it like a statement now and then. */
 static bool read_code(struct smew__loader *loader, const struct smew__element *element,
                       const char *name, struct smew__code *code)
 {
     const char *text = smew__xml_attribute(element, name);
+    size_t size = text ? strlen(text) : 0;
 
-    return !text || smew__load_code(loader, text, code);
+    while (size > 0 && strchr(" \t\r\n;", text[size - 1]))
+        size--;
+    if (text && text[size])
+        text = smew__arena_text(&loader->scratch, text, size);
+    else if (!text)
+        return true;
+    return text ? smew__load_code(loader, text, code) : smew__no_memory(loader);
 }
 
 /* A text as it is, or an expression; NULL: there is no such attribute. */

@@ -539,6 +539,20 @@ static duk_ret_t job_assign(duk_context *context, void *data)
     return 0;
 }
 
+/* W3C's _event has all of its members, whatever is known. */
+static void fill_event(duk_context *context)
+{
+    static const char *const members[] = {"name",       "type",     "sendid", "origin",
+                                          "origintype", "invokeid", "data"};
+
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        if (duk_has_prop_string(context, -1, members[i]))
+            continue;
+        duk_push_undefined(context);
+        (void)duk_put_prop_string(context, -2, members[i]);
+    }
+}
+
 static duk_ret_t job_set(duk_context *context, void *data)
 {
     struct job *job = data;
@@ -555,6 +569,8 @@ static duk_ret_t job_set(duk_context *context, void *data)
     } else {
         duk_push_undefined(context);
     }
+    if (job->json && strcmp(job->name, "_event") == 0)
+        fill_event(context);
     if (job->system && duk_is_object(context, -1))
         duk_freeze(context, -1);
     duk_def_prop(context, -3, flags);

@@ -100,7 +100,10 @@ bool smew__script_payload(struct smew_machine *machine, const struct smew__scrip
         for (uint32_t i = 0; i < script->param_count; i++)
             if (!add_param(machine, &script->params[i], i < script->strict_count, text, send_id))
                 return false;
-        smew__buffer_text(text, "}");
+        if (text->size > 1)
+            smew__buffer_text(text, "}");
+        else
+            smew__buffer_clear(text); /* all of them were wrong, or undefined */
     } else if (script->value.code.text) {
         if (!smew__world_value(machine, script->value.code, send_id))
             return false;
@@ -245,8 +248,8 @@ static bool post(struct smew_machine *machine, struct smew__action *action, cons
     if (action->kind == SMEW__ACTION_EMIT)
         smew__effects_put(machine,
                           &(struct smew__effect){.kind = SMEW__EFFECT_EMIT, .message = message});
-    else
-        smew__send(machine, action);
+    else if (!smew__send(machine, action))
+        return false;
     return machine->failure == SMEW_OK;
 }
 

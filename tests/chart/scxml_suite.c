@@ -19,12 +19,15 @@
 
 enum { SKIPPED = 77, PATH_SIZE = 1024 };
 
-/*
- * Tests whose script knows how SCION's own clock runs: it gives sends with the type's full name
- * to the next tick, and looks before that.  W3C's verdict, the state "pass", is reached at once.
- */
-static const char *const listed[] = {"test193.txml", "test200.txml", "test348.txml",
-                                     "test495.txml"};
+/* What smew does not do, or does otherwise, each with its reason: they must not pass. */
+static const struct {
+    const char *path;
+    const char *reason;
+} listed[] = {
+    {"error/error.scxml", "asks for SCION's own members of an error's data"},
+    {"w3c-ecma/test201.txml", "wants the Basic HTTP event processor, which W3C calls optional"},
+    {"w3c-ecma/test307.txml", "a manual test: it ends in \"final\", which its script calls \"pass\""},
+};
 
 static struct {
     unsigned passed;
@@ -32,6 +35,17 @@ static struct {
     unsigned failed;
     unsigned out_of_scope;
 } total;
+
+/*
+ * W3C's tests have a verdict of their own, the final state "pass".  Many of SCION's scripts for
+ * them look at the states before that, for SCION gives what a chart sends to its next tick; smew
+ * handles it at once and is in "pass" already when the script looks.
+ */
+static bool has_verdict(const char *path, const struct smew_machine *machine)
+{
+    return strstr(path, "/w3c-ecma/") && smew_machine_done(machine) &&
+           smew_machine_in(machine, "pass");
+}
 
 static bool is_wanted(const struct smew_state *state, json_t *wanted)
 {
@@ -92,7 +106,7 @@ static bool run(const char *path, struct smew_chart *chart, json_t *script)
 {
     struct smew_machine *machine;
     json_t *step;
-    size_t index;
+    size_t index = 0;
     uint64_t now_ns = 0;
     bool fine;
 
@@ -100,22 +114,19 @@ static bool run(const char *path, struct smew_chart *chart, json_t *script)
         return false;
     fine = smew_machine_start(machine, 0, NULL) == SMEW_OK &&
            comes_to(machine, json_object_get(script, "initialConfiguration"), &now_ns);
-    if (!fine)
-        printf("FAIL %s: at the start\n", path);
     json_array_foreach(json_object_get(script, "events"), index, step)
     {
         if (!fine)
             break;
         fine = send(machine, step, &now_ns) &&
                comes_to(machine, json_object_get(step, "nextConfiguration"), &now_ns);
-        if (!fine)
-            printf("FAIL %s: event %zu\n", path, index);
     }
+    fine = fine || has_verdict(path, machine);
     if (!fine) {
         char state[256];
 
         (void)smew_machine_state(machine, state, sizeof state);
-        printf("    it is in %s\n", state);
+        printf("FAIL %s: step %zu of its script; it is in %s\n", path, index, state);
     }
     smew_machine_destroy(machine);
     return fine;
@@ -128,6 +139,7 @@ static void run_file(const char *path, json_t *script)
     enum smew_status status = smew_chart_load_file(path, NULL, &chart, &error);
 
     if (status == SMEW_UNSUPPORTED) {
+        printf("OUT %s\n", error.text);
         total.out_of_scope++;
     } else if (status != SMEW_OK) {
         printf("FAIL %s\n", error.text);
@@ -144,9 +156,23 @@ static void run_file(const char *path, json_t *script)
 static bool is_listed(const char *path)
 {
     for (size_t i = 0; i < sizeof listed / sizeof *listed; i++)
-        if (strstr(path, listed[i]))
+        if (strstr(path, listed[i].path)) {
+            printf("listed: %s: %s\n", listed[i].path, listed[i].reason);
             return true;
+        }
     return false;
+}
+
+/*
+ * Two scripts have an expectation of SCION's own, which stays in a parallel state where W3C's
+ * algorithm leaves it (its LCCA is never a parallel state), and beside it W3C's.
+ */
+static json_t *w3c_script(const char *path, json_t *script)
+{
+    json_t *legacy = strstr(path, "more-parallel/test10") ? json_object_get(script, "legacySemantics")
+                                                    : NULL;
+
+    return legacy ? legacy : script;
 }
 
 static int visit(const char *path, const struct stat *info, int type, struct FTW *place)
@@ -163,7 +189,7 @@ static int visit(const char *path, const struct stat *info, int type, struct FTW
     if (script && is_listed(path))
         total.listed++;
     else if (script)
-        run_file(path, script);
+        run_file(path, w3c_script(path, script));
     json_decref(script);
     return 0;
 }
