@@ -98,7 +98,7 @@ struct smew__state {
     const struct smew__message *done;
     const struct smew_value *output;
     const struct smew__script *done_data; /* Final: instead of its output, or NULL */
-    const struct smew_value *tags; /* an array, or NULL */
+    const struct smew_value *tags;        /* an array, or NULL */
     const struct smew_value *meta;
 };
 
@@ -218,11 +218,11 @@ struct smew__script {
     struct smew__word event; /* SEND … */
     struct smew__word target;
     struct smew__word type;
-    struct smew__word delay; /* JSON_SEND too */
-    struct smew__word id;    /* CANCEL too */
+    struct smew__word delay;          /* JSON_SEND too */
+    struct smew__word id;             /* CANCEL too */
     const struct smew__param *params; /* SEND, done data */
     uint32_t param_count;
-    uint32_t strict_count;            /* SEND: the first ones, without which nothing is sent */
+    uint32_t strict_count;             /* SEND: the first ones, without which nothing is sent */
     const struct smew__action *action; /* JSON_SEND, JSON_CALL: what is said in so many words */
 };
 
@@ -287,12 +287,12 @@ struct smew_chart {
     bool overlapping;             /* targets exclude each other somewhere: then all of them */
     uint32_t iterations_max;      /* microsteps until an event must have come to rest */
     bool has_always;
-    bool scxml; /* W3C's reading where it differs from XState's */
-    bool scripted;            /* something in it evaluates */
+    bool scxml;                /* W3C's reading where it differs from XState's */
+    bool scripted;             /* something in it evaluates */
     struct smew__run prologue; /* actions before anything is entered: data, global scripts */
-    uint32_t code_count;      /* texts of scripts, numbered from 0 */
-    int64_t script_steps;     /* of a call */
-    size_t script_bytes;      /* of a machine */
+    uint32_t code_count;       /* texts of scripts, numbered from 0 */
+    int64_t script_steps;      /* of a call */
+    size_t script_bytes;       /* of a machine */
 };
 
 /* The entry where an event's chain of candidates begins, or SMEW__NONE. */

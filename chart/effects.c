@@ -36,8 +36,7 @@ void smew__effects_put(struct smew_machine *machine, const struct smew__effect *
         effects->items[effects->count++] = *effect;
         return;
     }
-    smew__machine_fail(machine,
-                       effects->count < SMEW__EFFECTS_MAX ? SMEW_NO_MEMORY : SMEW_LIMIT);
+    smew__machine_fail(machine, effects->count < SMEW__EFFECTS_MAX ? SMEW_NO_MEMORY : SMEW_LIMIT);
     smew__message_free(effect->message);
 }
 

@@ -13,6 +13,7 @@
  *     load_invoke.c       services and machines that are invoked or spawned
  *     load_events.c       event names and messages
  *     load_values.c       literals
+ *     load_script.c       texts of scripts, and literals with expressions in them
  *     load_targets.c      what a target, a path or an id refers to
  *     load_finish.c       growing arrays become the chart's, sorted and joined up
  *
@@ -130,6 +131,17 @@ bool smew__load_code(struct smew__loader *loader, const char *text, struct smew_
 /* A copy in the chart's arena; NULL: no memory.  The chart is scripted from then on. */
 const struct smew__script *smew__load_script(struct smew__loader *loader,
                                              const struct smew__script *script);
+
+/* XState's {"@expr": TEXT, "@lang": LANGUAGE}, or a literal with such inside? */
+bool smew__has_expression(struct smew__json json);
+/* The literal as one expression of the script; refuses what no engine of this build runs. */
+bool smew__load_expression(struct smew__loader *loader, struct smew__json json,
+                           struct smew__code *code);
+/* … as the script of an action or a guard. */
+const struct smew__script *smew__load_json_script(struct smew__loader *loader,
+                                                  struct smew__json json,
+                                                  enum smew__script_kind kind,
+                                                  const struct smew__action *action);
 
 /* ---- the parts ----------------------------------------------------------------------- */
 

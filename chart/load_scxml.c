@@ -471,7 +471,7 @@ static bool refuse_unknown(struct smew__loader *loader, const struct smew__eleme
         size_t at = 0;
 
         if (smew__is(child, "datamodel") || (smew__is(child, "script") && !element->parent)) {
-            if (!loader->chart->scripted)
+            if (!loader->chart->scripted && (child->first || smew__is(child, "script")))
                 return smew__refuse_script(loader, child);
             continue;
         }

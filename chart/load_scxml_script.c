@@ -29,11 +29,10 @@ static bool is_quoted(const char *text)
 /* The words that only a script understands. */
 static bool evaluates(const struct smew__element *element)
 {
-    static const char *const elements[] = {"data", "assign", "script", "foreach", "param",
-                                           "finalize"};
-    static const char *const attributes[] = {"eventexpr", "targetexpr", "typeexpr",
-                                             "delayexpr", "sendidexpr", "idlocation",
-                                             "namelist",  "srcexpr"};
+    static const char *const elements[] = {"data",    "assign", "script",
+                                           "foreach", "param",  "finalize"};
+    static const char *const attributes[] = {"eventexpr",  "targetexpr", "typeexpr", "delayexpr",
+                                             "sendidexpr", "idlocation", "namelist", "srcexpr"};
     const char *expr = smew__xml_attribute(element, "expr");
     const char *cond = smew__xml_attribute(element, "cond");
 
@@ -177,8 +176,8 @@ static bool read_value(struct smew__loader *loader, const struct smew__element *
     return read_inside(loader, element, word);
 }
 
-static bool need(struct smew__loader *loader, const struct smew__element *element,
-                 const char *name, const char **text)
+static bool need(struct smew__loader *loader, const struct smew__element *element, const char *name,
+                 const char **text)
 {
     if (!smew__xml_attribute(element, name))
         return smew__refuse(loader, SMEW_SYNTAX, smew__place(element), "<%.40s> needs \"%s\"",

@@ -191,8 +191,8 @@ struct smew_machine {
     struct smew__children children;
     struct smew__world *world; /* of scripts; NULL: nothing was evaluated yet */
     uint32_t event_serial;     /* counts the events that were handled */
-    uint32_t event_id;        /* the present event's in this chart */
-    enum smew_status failure; /* the first one of the present macrostep */
+    uint32_t event_id;         /* the present event's in this chart */
+    enum smew_status failure;  /* the first one of the present macrostep */
     uint32_t selected_count;
     uint32_t line_count;
     uint8_t life;    /* enum smew_life */

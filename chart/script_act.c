@@ -77,9 +77,9 @@ static enum smew_status assign_text(struct smew__world *world, const struct smew
     smew__buffer_json_string(&json, script->value.text, strlen(script->value.text));
     smew__buffer_append(&json, "", 1);
     if (!json.failed)
-        status = world->engine->assign(
-            world->session, script->place,
-            (struct smew__code){(const char *)json.data, SMEW__CODE_NONE});
+        status =
+            world->engine->assign(world->session, script->place,
+                                  (struct smew__code){(const char *)json.data, SMEW__CODE_NONE});
     smew__buffer_fini(&json);
     return status;
 }
@@ -113,9 +113,9 @@ static bool declare(struct smew_machine *machine, const struct smew__script *scr
     if (!world)
         return false;
     world->dirty = true;
-    if (!late && !smew__world_settle(
-                     machine, world->engine->set(world->session, script->place, NULL, 0, false),
-                     NULL))
+    if (!late &&
+        !smew__world_settle(
+            machine, world->engine->set(world->session, script->place, NULL, 0, false), NULL))
         return false;
     if (script->late && !late)
         return true;
@@ -138,10 +138,10 @@ static bool each(struct smew_machine *machine, const struct smew__script *script
                             NULL))
         return false;
     for (uint32_t i = 0; i < count; i++) {
-        if (!smew__world_settle(machine,
-                                world->engine->next(world->session, script->place, script->index,
-                                                    script->depth, i),
-                                NULL) ||
+        if (!smew__world_settle(
+                machine,
+                world->engine->next(world->session, script->place, script->index, script->depth, i),
+                NULL) ||
             !smew__run_actions(machine, body) || machine->failure != SMEW_OK)
             return false;
     }

@@ -677,6 +677,7 @@ static duk_ret_t job_create(duk_context *context, void *data)
     (void)duk_push_c_function(context, ask_in, 1);
     duk_def_prop(context, -3, DUK_DEFPROP_HAVE_VALUE | DUK_DEFPROP_CLEAR_WEC);
     (void)duk_del_prop_string(context, -1, "Duktape"); /* finalizers, the engine's own threads */
+    (void)duk_del_prop_string(context, -1, "performance"); /* a clock */
     return 0;
 }
 

@@ -134,8 +134,7 @@ static void aim_at_session(const struct smew_machine *machine, const char *id,
     action->target = id;
 }
 
-static void aim(const struct smew_machine *machine, const char *target,
-                struct smew__action *action)
+static void aim(const struct smew_machine *machine, const char *target, struct smew__action *action)
 {
     action->to = SMEW__TO_SELF;
     if (!target)

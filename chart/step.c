@@ -127,9 +127,9 @@ static bool is_complete(const struct smew_machine *machine, uint32_t number)
 /* NULL stands for one that there was no memory for. */
 static void raise(struct smew_machine *machine, const struct smew__message *message)
 {
-    smew__machine_fail(machine, message ? smew__queue_put(&machine->internal, message,
-                                                          message->event_id)
-                                        : SMEW_NO_MEMORY);
+    smew__machine_fail(machine,
+                       message ? smew__queue_put(&machine->internal, message, message->event_id)
+                               : SMEW_NO_MEMORY);
 }
 
 /* Was it raised in this microstep, when `waiting` events were in the queue at its beginning? */

@@ -151,7 +151,8 @@ static enum smew_status set_text(struct smew__world *world, const char *name, co
     return status;
 }
 
-static enum smew_status set_processors(struct smew__world *world, const struct smew_machine *machine)
+static enum smew_status set_processors(struct smew__world *world,
+                                       const struct smew_machine *machine)
 {
     struct smew__buffer json;
     enum smew_status status = SMEW_NO_MEMORY;
@@ -322,8 +323,7 @@ static void add_data(struct smew__buffer *json, const struct smew_event *event)
     data = json_loadb(event->payload, event->payload_size, JSON_DECODE_ANY, NULL);
     smew__buffer_printf(json, "%s\"data\":", json->size > 1 ? "," : "");
     if (data)
-        (void)json_dump_callback(unwrap(event, data), append, json,
-                                 JSON_ENCODE_ANY | JSON_COMPACT);
+        (void)json_dump_callback(unwrap(event, data), append, json, JSON_ENCODE_ANY | JSON_COMPACT);
     else
         smew__buffer_json_string(json, event->payload, event->payload_size);
     json_decref(data);

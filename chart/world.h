@@ -45,8 +45,7 @@ struct smew__world *smew__world_ready(struct smew_machine *machine);
  * What an evaluation answered: true for OK.  Otherwise SCXML gets the event error.execution and
  * XState's machine fails; where the host has no memory or the session is dead, both fail.
  */
-bool smew__world_settle(struct smew_machine *machine, enum smew_status status,
-                        const char *send_id);
+bool smew__world_settle(struct smew_machine *machine, enum smew_status status, const char *send_id);
 /* One evaluation; the result is the world's. */
 bool smew__world_value(struct smew_machine *machine, struct smew__code code, const char *send_id);
 /* The same as text: a string as it is, anything else as JSON; `text` is cleared first. */

@@ -188,7 +188,7 @@ static const struct refusal behavior[] = {
      "1:45: no service or machine is called 'x'", SMEW_SYNTAX},
     {"{'entry':{'type':'@xstate.stopChild'}}", "1:10: @xstate.stopChild needs 'id'", SMEW_SYNTAX},
     {"{'context':{'n':{'@expr':'1+1'}}}",
-     "1:17: an expression needs a script engine, which this build does not have", SMEW_UNSUPPORTED},
+     "1:17: an expression cannot stand here", SMEW_UNSUPPORTED},
     {"{'on':{'X':{'guard':'yess'}}}", "1:21: no guard is called 'yess'; did you mean 'yes'?", 0},
     {"{'on':{'X':{'guard':7}}}", "1:21: a guard is a number, not a string", 0},
     {"{'on':{'X':{'guard':{}}}}", "1:21: a guard needs 'type', its name", 0},

@@ -26,7 +26,8 @@ static const struct {
 } listed[] = {
     {"error/error.scxml", "asks for SCION's own members of an error's data"},
     {"w3c-ecma/test201.txml", "wants the Basic HTTP event processor, which W3C calls optional"},
-    {"w3c-ecma/test307.txml", "a manual test: it ends in \"final\", which its script calls \"pass\""},
+    {"w3c-ecma/test307.txml",
+     "a manual test: it ends in \"final\", which its script calls \"pass\""},
 };
 
 static struct {
@@ -169,8 +170,8 @@ static bool is_listed(const char *path)
  */
 static json_t *w3c_script(const char *path, json_t *script)
 {
-    json_t *legacy = strstr(path, "more-parallel/test10") ? json_object_get(script, "legacySemantics")
-                                                    : NULL;
+    json_t *legacy =
+        strstr(path, "more-parallel/test10") ? json_object_get(script, "legacySemantics") : NULL;
 
     return legacy ? legacy : script;
 }
