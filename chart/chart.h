@@ -171,6 +171,9 @@ struct smew__invoke {
     const char *id;
     uint32_t actor;
     const struct smew_value *input;
+    const struct smew__script *script; /* its type and input are evaluated; or NULL */
+    struct smew__run finalize;         /* actions for each event that the child sent */
+    bool forwards;                     /* events from outside go to the child too */
 };
 
 /* When a raised or sent event is due. */
@@ -289,6 +292,7 @@ struct smew_chart {
     bool has_always;
     bool scxml;                /* W3C's reading where it differs from XState's */
     bool scripted;             /* something in it evaluates */
+    bool receives;            /* some invoke finalizes or forwards */
     struct smew__run prologue; /* actions before anything is entered: data, global scripts */
     uint32_t code_count;       /* texts of scripts, numbered from 0 */
     int64_t script_steps;      /* of a call */

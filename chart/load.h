@@ -57,6 +57,9 @@ struct smew__loader {
     uint32_t lists;    /* of a script that are open where the loader is */
     bool binds_late;   /* SCXML: data wait until their state is entered */
     const char *model; /* SCXML: the data model's name, or NULL */
+    struct smew__element *root; /* SCXML: the document, or the one in a document */
+    uint32_t element_count;     /* SCXML: in the whole text */
+    uint32_t generation;        /* SCXML: of documents around this one */
     /* What becomes the chart's arrays. */
     struct smew__buffer states;
     struct smew__buffer transitions;

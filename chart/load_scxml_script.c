@@ -26,6 +26,15 @@ static bool is_quoted(const char *text)
            memchr(text + 1, '\'', size - 2) == NULL && !strchr(text, '\\');
 }
 
+/* Params and finalize lie inside, where the search does not look. */
+static bool wants_script(const struct smew__element *invoke)
+{
+    for (const struct smew__element *child = invoke->first; child; child = child->next)
+        if (smew__is(child, "param") || smew__is(child, "finalize"))
+            return true;
+    return smew__xml_attribute(invoke, "autoforward") != NULL;
+}
+
 /* The words that only a script understands. */
 static bool evaluates(const struct smew__element *element)
 {
@@ -44,6 +53,8 @@ static bool evaluates(const struct smew__element *element)
             return true;
     if (smew__is(element, "donedata"))
         return element->first != NULL;
+    if (smew__is(element, "invoke"))
+        return wants_script(element);
     return (expr && !is_quoted(expr)) || (cond && !smew__scxml_is_plain(cond));
 }
 
@@ -318,7 +329,7 @@ static bool read_content(struct smew__loader *loader, const struct smew__element
 }
 
 /* The namelist's come first: without them nothing is sent. */
-static bool read_data(struct smew__loader *loader, const struct smew__element *element,
+bool smew__scxml_data(struct smew__loader *loader, const struct smew__element *element,
                       struct smew__script *script)
 {
     const char *list = smew__xml_attribute(element, "namelist");
@@ -341,6 +352,7 @@ static bool read_data(struct smew__loader *loader, const struct smew__element *e
     at = script->strict_count;
     for (const struct smew__element *child = element->first; child; child = child->next) {
         if (smew__is(child, "param") ? !add_param(loader, child, &params[at++])
+            : smew__is(element, "invoke") ? false
             : smew__is(child, "content")
                 ? !read_content(loader, child, &script->value)
                 : !smew__refuse(loader, SMEW_SYNTAX, smew__place(child),
@@ -360,7 +372,7 @@ static bool load_send(struct smew__loader *loader, const struct smew__element *e
            read_word(loader, element, "delay", "delayexpr", &script.delay) &&
            read_word(loader, element, "id", "", &script.id) &&
            intern(loader, smew__xml_attribute(element, "idlocation"), &script.place) &&
-           read_data(loader, element, &script) && add_script(loader, &script);
+           smew__scxml_data(loader, element, &script) && add_script(loader, &script);
 }
 
 bool smew__scxml_done_data(struct smew__loader *loader, const struct smew__element *element,
@@ -373,7 +385,7 @@ bool smew__scxml_done_data(struct smew__loader *loader, const struct smew__eleme
     for (const struct smew__element *child = element->first; child; child = child->next) {
         if (!smew__is(child, "donedata") || !child->first)
             continue;
-        if (!read_data(loader, child, &script))
+        if (!smew__scxml_data(loader, child, &script))
             return false;
         smew__loader_state(loader, state)->done_data = smew__load_script(loader, &script);
         return smew__loader_state(loader, state)->done_data != NULL;

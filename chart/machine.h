@@ -145,6 +145,8 @@ struct smew__child {
     const char *id; /* interned by the parent's chart */
     const struct smew__actor *actor;
     const struct smew_value *input;
+    struct smew_value *own_input; /* the same, where it was evaluated; else NULL */
+    const struct smew__invoke *invoke;
     struct smew_machine *parent;
     struct smew_machine *machine; /* NULL for a service */
     struct smew__child *next;     /* among the dead */

@@ -212,10 +212,16 @@ static void keep_error(struct smew_machine *machine, const struct smew_event *ev
 
 /* ---- one event ----------------------------------------------------------------------- */
 
-static void run_event(struct smew_machine *machine, struct smew__queued item)
+static void run_event(struct smew_machine *machine, struct smew__queued item, bool outside)
 {
     bool handled;
 
+    if (machine->chart->receives) {
+        machine->event = item.message;
+        machine->event_id = item.event_id;
+        machine->event_serial++;
+        smew__script_receive(machine, item.message, outside);
+    }
     take_event(machine, item);
     handled = machine->selected_count > 0;
     if (!handled && !machine->chart->scxml && is_error_of_child(&item.message->event))
@@ -235,8 +241,9 @@ static void count_own_event(struct smew_machine *machine)
 }
 
 /* Raised events wait at rest only when an effect was refused: those come first. */
-static bool take_waiting(struct smew_machine *machine, struct smew__queued *item)
+static bool take_waiting(struct smew_machine *machine, struct smew__queued *item, bool *outside)
 {
+    *outside = machine->internal.count == 0;
     return smew__queue_take(&machine->internal, item) || smew__queue_take(&machine->external, item);
 }
 
@@ -268,12 +275,13 @@ static void halt(struct smew_machine *machine)
 void smew__machine_process(struct smew_machine *machine)
 {
     struct smew__queued item;
+    bool outside;
 
     machine->processing = true;
-    while (goes_on(machine) && !machine->stopping && take_waiting(machine, &item)) {
+    while (goes_on(machine) && !machine->stopping && take_waiting(machine, &item, &outside)) {
         count_own_event(machine);
         if (machine->failure == SMEW_OK)
-            run_event(machine, item);
+            run_event(machine, item, outside);
         smew__message_free(item.message);
     }
     if (machine->failure != SMEW_OK && machine->life == SMEW_LIFE_ACTIVE)
@@ -286,7 +294,7 @@ void smew__machine_process(struct smew_machine *machine)
 void smew__machine_handle(struct smew_machine *machine, const struct smew__message *message)
 {
     machine->processing = true;
-    run_event(machine, (struct smew__queued){message, message->event_id});
+    run_event(machine, (struct smew__queued){message, message->event_id}, true);
     smew__machine_process(machine);
 }
 
@@ -338,7 +346,7 @@ void smew__deliver(struct smew_machine *machine, const struct smew__target *targ
                            smew__queue_put(&machine->internal, message, message->event_id));
         break;
     case SMEW__TO_PARENT:
-        smew__relay(machine->parent, message);
+        smew__relay(machine->parent, smew__script_signed(machine, message));
         break;
     case SMEW__TO_CHILD:
         child = smew__child_numbered(machine, target->child);

@@ -64,14 +64,13 @@ static bool read(struct smew_machine *machine, const struct smew__word *word,
     return !is_said(word) || smew__world_text(machine, word, buffer, send_id);
 }
 
-static bool refuse(struct smew_machine *machine, const char *type, const char *reason,
-                   const char *send_id)
+bool smew__script_refuse(struct smew_machine *machine, const char *reason, const char *send_id)
 {
     char payload[128];
 
     (void)snprintf(payload, sizeof payload, "{\"message\":\"%s\"}", reason);
     if (!machine->asking)
-        smew__raise_error(machine, type, payload, send_id);
+        smew__raise_error(machine, "error.execution", payload, send_id);
     return false;
 }
 
@@ -170,7 +169,7 @@ static bool read_time(const char *text, struct smew__delay *delay)
     return true;
 }
 
-static bool is_known_type(const char *type)
+bool smew__script_knows_type(const char *type)
 {
     return !type || strcmp(type, "scxml") == 0 ||
            strcmp(type, "http://www.w3.org/TR/scxml/#SCXMLEventProcessor") == 0 ||
@@ -267,14 +266,14 @@ static bool send_letter(struct smew_machine *machine, const struct smew__script 
         !read(machine, &script->delay, &letter->delay, id) ||
         !smew__script_payload(machine, script, &letter->payload, id))
         return false;
-    if (!is_known_type(text_of(&script->type, &letter->type)))
-        return refuse(machine, "error.execution", "this type of <send> is unknown", id);
+    if (!smew__script_knows_type(text_of(&script->type, &letter->type)))
+        return smew__script_refuse(machine, "this type of <send> is unknown", id);
     if (is_said(&script->delay) && !read_time((const char *)letter->delay.data, &action.delay))
-        return refuse(machine, "error.execution", "the delay of <send> is no time", id);
+        return smew__script_refuse(machine, "the delay of <send> is no time", id);
     if (letter->event.size == 0 || strcmp((const char *)letter->event.data, "*") == 0)
-        return refuse(machine, "error.execution", "<send> has no event", id);
+        return smew__script_refuse(machine, "<send> has no event", id);
     if (letter->target.size > SMEW_ID_MAX + sizeof session_prefix)
-        return refuse(machine, "error.execution", "the target of <send> is too long", id);
+        return smew__script_refuse(machine, "the target of <send> is too long", id);
     aim(machine, text_of(&script->target, &letter->target), &action);
     action.send_id = id;
     return post(machine, &action, (const char *)letter->event.data, &letter->payload);

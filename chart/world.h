@@ -74,6 +74,21 @@ bool smew__script_act(struct smew_machine *machine, const struct smew__script *s
 
 bool smew__script_send(struct smew_machine *machine, const struct smew__script *script);
 bool smew__script_cancel(struct smew_machine *machine, const struct smew__script *script);
+/* Is it W3C's type of SCXML?  NULL is. */
+bool smew__script_knows_type(const char *type);
+/* An error that is none of the engine's.  Always false. */
+bool smew__script_refuse(struct smew_machine *machine, const char *reason, const char *send_id);
+
+/* ---- script_invoke.c ----------------------------------------------------------------- */
+
+/* What an invoke evaluates when it begins; false: an error. */
+bool smew__script_invoke(struct smew__child *child);
+/* An event is about to be handled: what invokes do with it first. */
+void smew__script_receive(struct smew_machine *machine, const struct smew__message *message,
+                          bool outside);
+/* What a child sends its parent says so, where the parent's scripts may ask.  NULL: no memory. */
+const struct smew__message *smew__script_signed(const struct smew_machine *machine,
+                                                const struct smew__message *message);
 /* Params as an object, or the value: JSON in `text`, empty where there is nothing.  False: an
    error that says that nothing may be sent. */
 bool smew__script_payload(struct smew_machine *machine, const struct smew__script *script,
