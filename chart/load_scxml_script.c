@@ -156,32 +156,54 @@ static char *normalize(struct smew__loader *loader, const char *text)
     return made;
 }
 
+/* A text of the behaviour's; NULL: refused. */
+static const char *find_text(struct smew__loader *loader, const struct smew__element *element,
+                             const char *src)
+{
+    const struct smew_behavior *behavior = loader->behavior;
+    struct smew__suggestion near;
+
+    smew__suggest_init(&near, src);
+    for (size_t i = 0; i < behavior->text_count; i++) {
+        if (strcmp(behavior->texts[i].name, src) == 0)
+            return behavior->texts[i].text;
+        smew__suggest_offer(&near, behavior->texts[i].name);
+    }
+    return smew__missing(loader, smew__place(element), "text", &near) ? "" : NULL;
+}
+
+/* JSON or an expression, or where it is neither, words. */
+static bool read_words(struct smew__loader *loader, const char *text, struct smew__word *word)
+{
+    const char *words = normalize(loader, text);
+
+    if (!words)
+        return smew__no_memory(loader);
+    return !*words ||
+           (smew__load_code(loader, text, &word->code) && intern(loader, words, &word->text));
+}
+
 /* What lies inside an element: an expression, or where it is none, words. */
 static bool read_inside(struct smew__loader *loader, const struct smew__element *element,
                         struct smew__word *word)
 {
-    char *words;
-
     if (element->first)
         return smew__refuse(loader, SMEW_UNSUPPORTED, smew__place(element),
                             "<%.40s> holds XML, which no script of smew's can look at",
                             element->name);
-    if (!*element->text)
-        return true;
-    words = normalize(loader, element->text);
-    if (!words)
-        return smew__no_memory(loader);
-    return smew__load_code(loader, element->text, &word->code) &&
-           intern(loader, words, &word->text);
+    return read_words(loader, element->text, word);
 }
 
 static bool read_value(struct smew__loader *loader, const struct smew__element *element,
                        struct smew__word *word)
 {
-    if (smew__xml_attribute(element, "src"))
-        return smew__refuse(loader, SMEW_UNSUPPORTED, smew__place(element),
-                            "<%.40s src>: a chart is one text, and smew reads no other for it",
-                            element->name);
+    const char *src = smew__xml_attribute(element, "src");
+
+    if (src) {
+        const char *text = find_text(loader, element, src);
+
+        return text && read_words(loader, text, word);
+    }
     if (smew__xml_attribute(element, "expr"))
         return read_code(loader, element, "expr", &word->code);
     return read_inside(loader, element, word);
@@ -209,10 +231,10 @@ static bool load_assign(struct smew__loader *loader, const struct smew__element 
 static bool load_run(struct smew__loader *loader, const struct smew__element *element)
 {
     struct smew__script script = {.kind = SMEW__SCRIPT_RUN};
+    const char *src = smew__xml_attribute(element, "src");
+    const char *text = src ? find_text(loader, element, src) : element->text;
 
-    if (smew__xml_attribute(element, "src"))
-        return read_value(loader, element, &script.value);
-    return smew__load_code(loader, element->text, &script.value.code) &&
+    return text && smew__load_code(loader, text, &script.value.code) &&
            add_script(loader, &script);
 }
 

@@ -346,6 +346,10 @@ void smew__deliver(struct smew_machine *machine, const struct smew__target *targ
                            smew__queue_put(&machine->internal, message, message->event_id));
         break;
     case SMEW__TO_PARENT:
+        if (machine->parent->chart->scxml && machine->self->place == SMEW__GONE) {
+            smew__message_free(message); /* W3C's: one that is cancelled is not heard any more */
+            break;
+        }
         smew__relay(machine->parent, smew__script_signed(machine, message));
         break;
     case SMEW__TO_CHILD:

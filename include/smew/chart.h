@@ -85,6 +85,12 @@ struct smew_named_chart {
     struct smew_chart *chart;
 };
 
+/* A text that an SCXML chart's <script src> or <data src> names: no loader reads files for it. */
+struct smew_named_text {
+    const char *name; /* as `src` has it */
+    const char *text; /* terminated */
+};
+
 /* The names a chart may use.  A name that is missing here is a load error that says where. */
 struct smew_behavior {
     size_t size; /* sizeof(struct smew_behavior) */
@@ -111,6 +117,15 @@ struct smew_behavior {
      */
     const struct smew_named_action *effects;
     size_t effect_count;
+    const struct smew_named_text *texts;
+    size_t text_count;
+    /*
+     * What the chart's scripts may take; 0: the default.  Steps are of the script engine, and those
+     * of one call (send, advance to the next deadline, …) are shared by the whole family; bytes are
+     * of each machine.  An expression that needs more is an error (see smew_chart_load_scxml).
+     */
+    uint64_t script_steps; /* 50 million: some tenths of a second */
+    size_t script_bytes;   /* 8 MiB; from 256 KiB on */
 };
 #define SMEW_BEHAVIOR_INIT SMEW_SIZED(struct smew_behavior)
 

@@ -25,6 +25,12 @@ static const struct {
     const char *reason;
 } listed[] = {
     {"error/error.scxml", "asks for SCION's own members of an error's data"},
+    {"w3c-ecma/test216.txml", "invokes by an expression: what a chart starts is known at its load"},
+    {"w3c-ecma/test530.txml", "invokes a document that is a value of the script"},
+    {"w3c-ecma/test557.txml", "wants XML as a DOM in the script"},
+    {"w3c-ecma/test561.txml", "wants XML as a DOM in the script"},
+    {"w3c-ecma/test230.txml", "a manual test: it ends in \"final\", which its script calls \"pass\""},
+    {"w3c-ecma/test250.txml", "a manual test: it ends in \"final\", which its script calls \"pass\""},
     {"w3c-ecma/test201.txml", "wants the Basic HTTP event processor, which W3C calls optional"},
     {"w3c-ecma/test307.txml",
      "a manual test: it ends in \"final\", which its script calls \"pass\""},
@@ -133,11 +139,99 @@ static bool run(const char *path, struct smew_chart *chart, json_t *script)
     return fine;
 }
 
+/* ---- what a chart names by `src` ----------------------------------------------------- */
+
+enum { FILES_MAX = 8 };
+
+struct files {
+    const char *folder; /* a path in it */
+    struct smew_named_chart charts[FILES_MAX];
+    size_t chart_count;
+    struct smew_named_text texts[FILES_MAX];
+    size_t text_count;
+};
+
+/* The whole of a file, terminated; NULL: there is none. */
+static char *read_whole(const char *path)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *file = fopen(path, "r");
+
+    if (!file)
+        return NULL;
+    if (getdelim(&text, &size, '\0', file) < 0) {
+        free(text);
+        text = NULL;
+    }
+    fclose(file);
+    return text;
+}
+
+/* Charts are given as charts, anything else as a text, by the name that `src` has. */
+static void add_file(struct files *files, const char *src, size_t size)
+{
+    char path[PATH_SIZE];
+    char *name = strndup(src, size);
+    const char *bare = strncmp(name, "file:", 5) == 0 ? name + 5 : name;
+    int folder = (int)(strrchr(files->folder, '/') - files->folder);
+    struct smew_chart *chart = NULL;
+    char *text;
+
+    (void)snprintf(path, sizeof path, "%.*s/%s", folder, files->folder, bare);
+    text = read_whole(path);
+    if (text && strstr(bare, ".scxml") && files->chart_count < FILES_MAX &&
+        smew_chart_load_file(path, NULL, &chart, NULL) == SMEW_OK) {
+        files->charts[files->chart_count++] = (struct smew_named_chart){name, chart};
+        free(text);
+    } else if (text && files->text_count < FILES_MAX) {
+        files->texts[files->text_count++] = (struct smew_named_text){name, text};
+    } else {
+        free(text);
+        free(name);
+    }
+}
+
+static void find_files(const char *path, struct files *files)
+{
+    static const char mark[] = " src=\"";
+    char *text = read_whole(path);
+
+    for (const char *at = text; at && (at = strstr(at, mark));) {
+        at += sizeof mark - 1;
+        add_file(files, at, strcspn(at, "\""));
+    }
+    free(text);
+}
+
+static void release_files(struct files *files)
+{
+    for (size_t i = 0; i < files->chart_count; i++) {
+        smew_chart_unref(files->charts[i].chart);
+        free((void *)(uintptr_t)files->charts[i].name);
+    }
+    for (size_t i = 0; i < files->text_count; i++) {
+        free((void *)(uintptr_t)files->texts[i].name);
+        free((void *)(uintptr_t)files->texts[i].text);
+    }
+}
+
+/* ---- all of them --------------------------------------------------------------------- */
+
 static void run_file(const char *path, json_t *script)
 {
     struct smew_chart *chart;
     struct smew_error error;
-    enum smew_status status = smew_chart_load_file(path, NULL, &chart, &error);
+    struct files files = {.folder = path};
+    struct smew_behavior behavior = SMEW_BEHAVIOR_INIT;
+
+    find_files(path, &files);
+    behavior.charts = files.charts;
+    behavior.chart_count = files.chart_count;
+    behavior.texts = files.texts;
+    behavior.text_count = files.text_count;
+    enum smew_status status = smew_chart_load_file(path, &behavior, &chart, &error);
+    release_files(&files);
 
     if (status == SMEW_UNSUPPORTED) {
         printf("OUT %s\n", error.text);
