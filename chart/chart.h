@@ -292,7 +292,7 @@ struct smew_chart {
     bool has_always;
     bool scxml;                /* W3C's reading where it differs from XState's */
     bool scripted;             /* something in it evaluates */
-    bool receives;            /* some invoke finalizes or forwards */
+    bool receives;             /* some invoke finalizes or forwards */
     struct smew__run prologue; /* actions before anything is entered: data, global scripts */
     uint32_t code_count;       /* texts of scripts, numbered from 0 */
     int64_t script_steps;      /* of a call */

@@ -54,9 +54,9 @@ struct smew__loader {
     struct smew__table ids;      /* id → state + 1 */
     struct smew__table children; /* parent and key → state + 1 */
     struct smew__buffer messages;
-    uint32_t lists;    /* of a script that are open where the loader is */
-    bool binds_late;   /* SCXML: data wait until their state is entered */
-    const char *model; /* SCXML: the data model's name, or NULL */
+    uint32_t lists;             /* of a script that are open where the loader is */
+    bool binds_late;            /* SCXML: data wait until their state is entered */
+    const char *model;          /* SCXML: the data model's name, or NULL */
     struct smew__element *root; /* SCXML: the document, or the one in a document */
     uint32_t element_count;     /* SCXML: in the whole text */
     uint32_t generation;        /* SCXML: of documents around this one */

@@ -422,8 +422,8 @@ static bool load_blocks(struct smew__loader *loader, const struct smew__element 
     struct smew__run run;
 
     all->first = SMEW__COUNT(loader->actions, struct smew__action);
-    if (strcmp(name, "onentry") == 0 && !(smew__scxml_late_data(loader, element) &&
-                                          smew__scxml_id_places(loader, element, state)))
+    if (strcmp(name, "onentry") == 0 &&
+        !(smew__scxml_late_data(loader, element) && smew__scxml_id_places(loader, element, state)))
         return false;
     for (const struct smew__element *child = element->first; child; child = child->next)
         if (smew__is(child, name) && !smew__scxml_block(loader, child, &run))

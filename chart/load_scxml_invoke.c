@@ -73,8 +73,9 @@ static bool load_what(struct smew__loader *loader, const struct smew__element *e
     if (content && !src)
         return load_inside(loader, content, invoke->id, &invoke->actor);
     if (!src || content || smew__xml_attribute(element, "srcexpr"))
-        return smew__refuse(loader, SMEW_UNSUPPORTED, smew__place(element),
-                            "<invoke> needs \"src\", a name of the program's, or a document inside");
+        return smew__refuse(
+            loader, SMEW_UNSUPPORTED, smew__place(element),
+            "<invoke> needs \"src\", a name of the program's, or a document inside");
     return smew__load_actor(loader, smew__place(element), src, &invoke->actor);
 }
 

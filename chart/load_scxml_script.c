@@ -234,8 +234,7 @@ static bool load_run(struct smew__loader *loader, const struct smew__element *el
     const char *src = smew__xml_attribute(element, "src");
     const char *text = src ? find_text(loader, element, src) : element->text;
 
-    return text && smew__load_code(loader, text, &script.value.code) &&
-           add_script(loader, &script);
+    return text && smew__load_code(loader, text, &script.value.code) && add_script(loader, &script);
 }
 
 static bool load_each(struct smew__loader *loader, const struct smew__element *element)
@@ -373,7 +372,7 @@ bool smew__scxml_data(struct smew__loader *loader, const struct smew__element *e
         return false;
     at = script->strict_count;
     for (const struct smew__element *child = element->first; child; child = child->next) {
-        if (smew__is(child, "param") ? !add_param(loader, child, &params[at++])
+        if (smew__is(child, "param")      ? !add_param(loader, child, &params[at++])
             : smew__is(element, "invoke") ? false
             : smew__is(child, "content")
                 ? !read_content(loader, child, &script->value)

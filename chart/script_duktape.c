@@ -1,336 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * ECMAScript 5.1 and some of 6, by Duktape.
+ * ECMAScript 5.1 and some of 6, by Duktape: the jobs that texts are run in.
  *
- * Happy path: each call opens a *window*, in which the engine may run, and closes it.  In the
- * window the engine's hooks (chart/duktape/duk_config.h) count its steps down.
- *
- * Failure modes, from mild to wild:
- *   - What a text throws ends at duk_safe_call() and is REJECTED.
- *   - Steps that are used up make Duktape throw something that no text can catch: LIMIT.  Memory
- *     beyond the session's is refused, which a text may catch; what is left counts all the same.
- *   - Some loops are in the engine itself, where it cannot throw.  When a reserve of steps is used
- *     up as well, the tick leaves the window by longjmp.  The engine's insides are then in the
- *     middle of something, so nothing of them is used again: the session is STOPPED, and its
- *     memory, which is a list of blocks of our own, is freed as it lies.  An engine that gives up
- *     (duk_fatal) ends in the same way.
- *
- * Code of ours that runs in a window owns nothing that a longjmp could lose: what must survive it
- * belongs to the session or to the caller.
+ * Each call fills in a job and runs it in a window (chart/duktape/window.h), where an error may
+ * leave it anywhere: a job owns nothing.  Compiled texts are kept in the engine's stash by their
+ * numbers.
  */
 
 #include "chart/script.h"
 
 #include <duktape.h>
 #include <math.h>
-#include <setjmp.h>
 #include <string.h>
 
-#include "base/alloc.h"
-
-enum {
-    STACK_BYTES = 256 * 1024, /* of the thread's, below where the window was opened */
-    CHARGE_BYTES = 64,        /* that are moved, compared or allocated in one step */
-    LIST_MAX = 100000,        /* elements that <foreach> goes through */
-    REASON_SIZE = 200
-};
-/* What the engine may go on for after the steps are used up, to throw or to finish what it does. */
-static const int64_t reserve = INT64_C(20000000);
-
-/* Before each piece of the session's memory; malloc's alignment is kept. */
-struct block {
-    struct block *next;
-    struct block *previous;
-    size_t size;
-    size_t unused;
-};
-
-struct smew__script_session {
-    struct smew__script_host host;
-    duk_context *context;
-    struct block blocks; /* a ring, this one included */
-    size_t used_bytes;
-    uint64_t chance;
-    jmp_buf out;
-    const char *stack; /* where the window was opened */
-    bool dead;
-    bool refused; /* in this window: memory of the session's own limit … */
-    bool starved; /* … or of the host */
-    char reason[REASON_SIZE];
-};
-
-/* What a window does, and with what. */
-struct job {
-    struct smew__script_session *session;
-    duk_ret_t (*run)(duk_context *context, void *job);
-    struct smew__code code;
-    const char *name;  /* of a variable or place */
-    const char *index; /* of another one */
-    const char *json;
-    size_t size;
-    uint32_t depth;
-    uint32_t at;
-    bool system;
-    bool truth;
-    bool too_big;
-    uint32_t count;
-    struct smew__script_result *result;
-    enum smew_status (*visit)(void *user, const char *name,
-                              const struct smew__script_result *result);
-    void *user;
-    enum smew_status visited;
-};
-
-static _Thread_local struct smew__script_session *window; /* that is open in this thread */
-static _Thread_local int64_t left = INT64_MAX;            /* steps in it, the reserve included */
-
-/* ---- the engine's hooks -------------------------------------------------------------- */
-
-static void over(void)
-{
-    left = INT64_MAX;
-    if (window)
-        longjmp(window->out, 1);
-}
-
-/* gcc and clang call it in each basic block of duktape.c (-fsanitize-coverage=trace-pc). */
-void smew__script_tick(void) __asm__("__sanitizer_cov_trace_pc");
-void smew__script_tick(void)
-{
-    if (--left < 0)
-        over();
-}
-
-/* Ends no window by itself: it is called where the engine would not like that. */
-void smew__script_charge(size_t bytes)
-{
-    int64_t steps = (int64_t)(bytes / CHARGE_BYTES);
-
-    left -= steps < left ? steps : left;
-}
-
-int smew__script_is_late(void *data)
-{
-    (void)data;
-    return left < reserve;
-}
-
-int smew__script_is_deep(void)
-{
-    char here;
-
-    return window && (window->stack - &here > STACK_BYTES || &here - window->stack > STACK_BYTES);
-}
-
-double smew__script_now(void *thread)
-{
-    (void)thread;
-    return window && window->host.now_ns ? floor((double)*window->host.now_ns / 1e6) : 0;
-}
-
-/* splitmix64; 53 of its bits. */
-double smew__script_random(void *data)
-{
-    struct smew__script_session *session = data;
-    uint64_t bits = session->chance += UINT64_C(0x9e3779b97f4a7c15);
-
-    bits = (bits ^ (bits >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    bits = (bits ^ (bits >> 27)) * UINT64_C(0x94d049bb133111eb);
-    bits ^= bits >> 31;
-    return (double)(bits >> 11) * 0x1p-53;
-}
-
-/* ---- memory -------------------------------------------------------------------------- */
-
-static bool may_have(struct smew__script_session *session, size_t more)
-{
-    bool fits = more <= session->host.memory_bytes &&
-                session->used_bytes <= session->host.memory_bytes - more;
-
-    smew__script_charge(fits ? more : 0);
-    session->refused = session->refused || !fits;
-    return fits;
-}
-
-static void link_block(struct smew__script_session *session, struct block *block, size_t size)
-{
-    block->size = size;
-    block->previous = &session->blocks;
-    block->next = session->blocks.next;
-    block->next->previous = block;
-    block->previous->next = block;
-    session->used_bytes += size;
-}
-
-static void unlink_block(struct smew__script_session *session, struct block *block)
-{
-    block->next->previous = block->previous;
-    block->previous->next = block->next;
-    session->used_bytes -= block->size;
-}
-
-static void *allocate(void *data, duk_size_t size)
-{
-    struct smew__script_session *session = data;
-    struct block *block = NULL;
-
-    if (size == 0 || !may_have(session, size + sizeof *block))
-        return NULL;
-    block = smew__alloc(size + sizeof *block);
-    if (!block) {
-        session->starved = true;
-        return NULL;
-    }
-    link_block(session, block, size + sizeof *block);
-    return block + 1;
-}
-
-static void release(void *data, void *memory)
-{
-    struct block *block = memory;
-
-    if (!memory)
-        return;
-    unlink_block(data, --block);
-    smew__free(block);
-}
-
-static void *reallocate(void *data, void *memory, duk_size_t size)
-{
-    struct smew__script_session *session = data;
-    struct block *block = memory;
-
-    if (!memory)
-        return allocate(data, size);
-    if (size == 0) {
-        release(data, memory);
-        return NULL;
-    }
-    block--;
-    if (size + sizeof *block > block->size &&
-        !may_have(session, size + sizeof *block - block->size))
-        return NULL;
-    size_t old_size = block->size;
-    unlink_block(session, block);
-    struct block *moved = smew__realloc(block, size + sizeof *block);
-    session->starved = session->starved || !moved;
-    link_block(session, moved ? moved : block, moved ? size + sizeof *block : old_size);
-    return moved ? moved + 1 : NULL;
-}
-
-static void free_all(struct smew__script_session *session)
-{
-    while (session->blocks.next != &session->blocks) {
-        struct block *block = session->blocks.next;
-
-        unlink_block(session, block);
-        smew__free(block);
-    }
-    session->context = NULL;
-}
-
-/* ---- windows ------------------------------------------------------------------------- */
-
-static void fatal(void *data, const char *message)
-{
-    struct smew__script_session *session = data;
-
-    (void)message;
-    longjmp(session->out, 1);
-}
-
-static void open_window(struct smew__script_session *session, const char *here)
-{
-    int64_t steps = *session->host.steps;
-
-    window = session;
-    session->stack = here;
-    session->refused = false;
-    session->starved = false;
-    session->reason[0] = '\0';
-    left = (steps > 0 ? steps : 0) + reserve;
-}
-
-static void close_window(struct smew__script_session *session, bool came_back)
-{
-    *session->host.steps = came_back ? left - reserve : -1;
-    window = NULL;
-    left = INT64_MAX;
-    session->dead = session->dead || !came_back;
-}
-
-static enum smew_status outcome(const struct smew__script_session *session, bool fine, bool late)
-{
-    if (session->dead)
-        return SMEW_STOPPED;
-    if (fine)
-        return SMEW_OK;
-    if (session->starved)
-        return SMEW_NO_MEMORY;
-    return late || session->refused ? SMEW_LIMIT : SMEW_REJECTED;
-}
-
-static duk_ret_t run_job(duk_context *context, void *data)
-{
-    const struct job *job = data;
-
-    duk_require_stack(context, 16);
-    return job->run(context, data);
-}
-
-/* What was thrown, as text; it lies on the engine's stack. */
-static void keep_reason(struct smew__script_session *session)
-{
-    const char *text = duk_safe_to_string(session->context, -1);
-    size_t size = strlen(text);
-
-    if (size >= REASON_SIZE)
-        size = REASON_SIZE - 1;
-    while (size > 0 && size == REASON_SIZE - 1 && ((unsigned char)text[size] & 0xC0) == 0x80)
-        size--;
-    memcpy(session->reason, text, size);
-    session->reason[size] = '\0';
-}
-
-static void say(struct smew__script_session *session, const char *text)
-{
-    (void)strncpy(session->reason, text, REASON_SIZE - 1);
-}
-
-/* setjmp apart from everything else: no variable of the caller changes between the two returns. */
-static bool run_window(struct smew__script_session *session, struct job *job, bool *fine)
-{
-    if (setjmp(session->out) != 0)
-        return false;
-    *fine = duk_safe_call(session->context, run_job, job, 0, 1) == DUK_EXEC_SUCCESS;
-    if (!*fine)
-        keep_reason(session);
-    duk_pop(session->context);
-    return true;
-}
-
-static enum smew_status in_window(struct smew__script_session *session, struct job *job)
-{
-    bool fine = false;
-    bool late;
-    char here;
-
-    if (session->dead)
-        return SMEW_STOPPED;
-    job->session = session;
-    open_window(session, &here);
-    bool came_back = run_window(session, job, &fine);
-    late = left < reserve;
-    close_window(session, came_back);
-    if (session->dead) {
-        free_all(session);
-        say(session, "the script engine did not come back in time");
-    } else if (!fine && late) {
-        say(session, "the script took more than its steps");
-    }
-    return outcome(session, fine, late);
-}
+#include "chart/duktape/window.h"
 
 /* ---- texts --------------------------------------------------------------------------- */
 
@@ -409,7 +93,7 @@ static bool take(duk_context *context, struct smew__script_result *result)
     return true;
 }
 
-static void take_or_throw(duk_context *context, struct job *job)
+static void take_or_throw(duk_context *context, struct smew__script_job *job)
 {
     if (!take(context, job->result)) {
         job->too_big = true;
@@ -494,7 +178,7 @@ static void evaluate(duk_context *context, struct smew__code code)
 
 static duk_ret_t job_run(duk_context *context, void *data)
 {
-    struct job *job = data;
+    struct smew__script_job *job = data;
 
     push_compiled(context, job->code, "", "\n", 0);
     duk_call(context, 0);
@@ -503,7 +187,7 @@ static duk_ret_t job_run(duk_context *context, void *data)
 
 static duk_ret_t job_test(duk_context *context, void *data)
 {
-    struct job *job = data;
+    struct smew__script_job *job = data;
 
     evaluate(context, job->code);
     job->truth = duk_to_boolean(context, -1) != 0;
@@ -512,7 +196,7 @@ static duk_ret_t job_test(duk_context *context, void *data)
 
 static duk_ret_t job_value(duk_context *context, void *data)
 {
-    struct job *job = data;
+    struct smew__script_job *job = data;
 
     evaluate(context, job->code);
     take_or_throw(context, job);
@@ -532,7 +216,7 @@ static void put(duk_context *context, const char *place)
 
 static duk_ret_t job_assign(duk_context *context, void *data)
 {
-    struct job *job = data;
+    struct smew__script_job *job = data;
 
     evaluate(context, job->code);
     put(context, job->name);
@@ -555,7 +239,7 @@ static void fill_event(duk_context *context)
 
 static duk_ret_t job_set(duk_context *context, void *data)
 {
-    struct job *job = data;
+    struct smew__script_job *job = data;
     duk_uint_t flags = job->system ? DUK_DEFPROP_HAVE_VALUE | DUK_DEFPROP_FORCE |
                                          DUK_DEFPROP_CLEAR_WEC | DUK_DEFPROP_SET_CONFIGURABLE
                                    : DUK_DEFPROP_HAVE_VALUE | DUK_DEFPROP_SET_WRITABLE |
@@ -598,7 +282,7 @@ static void push_list_key(duk_context *context, uint32_t depth)
 /* A copy: what happens to the list meanwhile does not matter. */
 static duk_ret_t job_each(duk_context *context, void *data)
 {
-    struct job *job = data;
+    struct smew__script_job *job = data;
 
     declare(context, job->name);
     if (job->index)
@@ -609,7 +293,7 @@ static duk_ret_t job_each(duk_context *context, void *data)
     if (!duk_is_array(context, -1))
         return duk_error(context, DUK_ERR_TYPE_ERROR, "what <foreach> goes through is no array");
     duk_size_t count = duk_get_length(context, -1);
-    if (count > LIST_MAX) {
+    if (count > SMEW__LIST_MAX) {
         job->too_big = true;
         return duk_error(context, DUK_ERR_RANGE_ERROR, "an array of more than 100000 elements");
     }
@@ -626,7 +310,7 @@ static duk_ret_t job_each(duk_context *context, void *data)
 
 static duk_ret_t job_next(duk_context *context, void *data)
 {
-    struct job *job = data;
+    struct smew__script_job *job = data;
 
     duk_push_global_stash(context);
     push_list_key(context, job->depth);
@@ -642,7 +326,7 @@ static duk_ret_t job_next(duk_context *context, void *data)
 
 static duk_ret_t job_list(duk_context *context, void *data)
 {
-    struct job *job = data;
+    struct smew__script_job *job = data;
 
     duk_push_global_object(context);
     duk_enum(context, -1, DUK_ENUM_OWN_PROPERTIES_ONLY);
@@ -663,9 +347,10 @@ static duk_ret_t job_list(duk_context *context, void *data)
 
 static duk_ret_t ask_in(duk_context *context)
 {
+    const struct smew__script_host *host = &smew__window_session()->host;
     const char *state = duk_to_string(context, 0);
 
-    duk_push_boolean(context, window->host.in && window->host.in(window->host.owner, state));
+    duk_push_boolean(context, host->in && host->in(host->owner, state));
     return 1;
 }
 
@@ -681,66 +366,43 @@ static duk_ret_t job_create(duk_context *context, void *data)
     return 0;
 }
 
-static bool make_heap(struct smew__script_session *session)
-{
-    if (setjmp(session->out) != 0)
-        return false;
-    session->context = duk_create_heap(allocate, reallocate, release, session, fatal);
-    return session->context != NULL;
-}
-
-static void destroy(struct smew__script_session *session)
-{
-    if (session)
-        free_all(session);
-    smew__free(session);
-}
-
 static enum smew_status create(const struct smew__script_host *host,
                                struct smew__script_session **session)
 {
-    struct smew__script_session *made = smew__calloc(1, sizeof *made);
-    struct job job = {.run = job_create};
-    enum smew_status status = SMEW_LIMIT;
+    struct smew__script_job job = {.run = job_create};
+    struct smew__script_session *made;
+    enum smew_status status = smew__window_create(host, &made);
 
-    if (!made)
-        return SMEW_NO_MEMORY;
-    made->host = *host;
-    made->chance = host->seed;
-    made->blocks.next = &made->blocks;
-    made->blocks.previous = &made->blocks;
-    if (make_heap(made))
-        status = in_window(made, &job);
-    else if (made->starved)
-        status = SMEW_NO_MEMORY;
-    if (status != SMEW_OK) {
-        destroy(made);
+    if (status != SMEW_OK)
         return status;
-    }
-    *session = made;
-    return SMEW_OK;
+    status = smew__window_run(made, &job);
+    if (status != SMEW_OK)
+        smew__window_destroy(made);
+    else
+        *session = made;
+    return status;
 }
 
 /* ---- the table ----------------------------------------------------------------------- */
 
 static enum smew_status run(struct smew__script_session *session, struct smew__code code)
 {
-    struct job job = {.run = job_run, .code = code};
+    struct smew__script_job job = {.run = job_run, .code = code};
 
-    return in_window(session, &job);
+    return smew__window_run(session, &job);
 }
 
 static enum smew_status test(struct smew__script_session *session, struct smew__code code,
                              bool *truth)
 {
-    struct job job = {.run = job_test, .code = code};
-    enum smew_status status = in_window(session, &job);
+    struct smew__script_job job = {.run = job_test, .code = code};
+    enum smew_status status = smew__window_run(session, &job);
 
     *truth = status == SMEW_OK && job.truth;
     return status;
 }
 
-static enum smew_status with_size(const struct job *job, enum smew_status status)
+static enum smew_status with_size(const struct smew__script_job *job, enum smew_status status)
 {
     return status == SMEW_REJECTED && job->too_big ? SMEW_LIMIT : status;
 }
@@ -748,32 +410,34 @@ static enum smew_status with_size(const struct job *job, enum smew_status status
 static enum smew_status value(struct smew__script_session *session, struct smew__code code,
                               struct smew__script_result *result)
 {
-    struct job job = {.run = job_value, .code = code, .result = result};
+    struct smew__script_job job = {.run = job_value, .code = code, .result = result};
 
-    return with_size(&job, in_window(session, &job));
+    return with_size(&job, smew__window_run(session, &job));
 }
 
 static enum smew_status set(struct smew__script_session *session, const char *name,
                             const char *json, size_t size, bool system)
 {
-    struct job job = {.run = job_set, .name = name, .json = json, .size = size, .system = system};
+    struct smew__script_job job = {
+        .run = job_set, .name = name, .json = json, .size = size, .system = system};
 
-    return in_window(session, &job);
+    return smew__window_run(session, &job);
 }
 
 static enum smew_status assign(struct smew__script_session *session, const char *place,
                                struct smew__code code)
 {
-    struct job job = {.run = job_assign, .name = place, .code = code};
+    struct smew__script_job job = {.run = job_assign, .name = place, .code = code};
 
-    return in_window(session, &job);
+    return smew__window_run(session, &job);
 }
 
 static enum smew_status each(struct smew__script_session *session, struct smew__code code,
                              const char *item, const char *index, uint32_t depth, uint32_t *count)
 {
-    struct job job = {.run = job_each, .code = code, .name = item, .index = index, .depth = depth};
-    enum smew_status status = with_size(&job, in_window(session, &job));
+    struct smew__script_job job = {
+        .run = job_each, .code = code, .name = item, .index = index, .depth = depth};
+    enum smew_status status = with_size(&job, smew__window_run(session, &job));
 
     *count = job.count;
     return status;
@@ -782,9 +446,10 @@ static enum smew_status each(struct smew__script_session *session, struct smew__
 static enum smew_status next(struct smew__script_session *session, const char *item,
                              const char *index, uint32_t depth, uint32_t at)
 {
-    struct job job = {.run = job_next, .name = item, .index = index, .depth = depth, .at = at};
+    struct smew__script_job job = {
+        .run = job_next, .name = item, .index = index, .depth = depth, .at = at};
 
-    return in_window(session, &job);
+    return smew__window_run(session, &job);
 }
 
 static enum smew_status list(struct smew__script_session *session,
@@ -793,11 +458,12 @@ static enum smew_status list(struct smew__script_session *session,
                              void *user)
 {
     struct smew__script_result result;
-    struct job job = {.run = job_list, .result = &result, .visit = visit, .user = user};
+    struct smew__script_job job = {
+        .run = job_list, .result = &result, .visit = visit, .user = user};
     enum smew_status status;
 
     smew__buffer_init(&result.text);
-    status = in_window(session, &job);
+    status = smew__window_run(session, &job);
     smew__buffer_fini(&result.text);
     return status == SMEW_OK ? job.visited : status;
 }
@@ -811,7 +477,7 @@ const struct smew__script_engine *smew__script_engine(void)
 {
     static const struct smew__script_engine duktape = {.language = "ecmascript",
                                                        .create = create,
-                                                       .destroy = destroy,
+                                                       .destroy = smew__window_destroy,
                                                        .run = run,
                                                        .test = test,
                                                        .value = value,

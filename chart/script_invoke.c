@@ -28,8 +28,8 @@ bool smew__script_invoke(struct smew__child *child)
     smew__buffer_clear(&text);
     fine = fine && smew__script_payload(machine, script, &text, NULL);
     if (fine && text.size > 0) {
-        fine = smew__value_of_json((const char *)text.data, text.size, &child->own_input) ==
-               SMEW_OK;
+        fine =
+            smew__value_of_json((const char *)text.data, text.size, &child->own_input) == SMEW_OK;
         if (!fine)
             smew__machine_fail(machine, SMEW_NO_MEMORY);
         child->input = child->own_input;
@@ -73,10 +73,10 @@ static void forward(struct smew_machine *machine, const struct smew__child *chil
         message->origin ? message->origin : &(struct smew__origin){.type = NULL});
 
     if (copy)
-        smew__effects_put(machine, &(struct smew__effect){.kind = SMEW__EFFECT_SEND,
-                                                          .message = copy,
-                                                          .target = {.to = SMEW__TO_CHILD,
-                                                                     .child = child->serial}});
+        smew__effects_put(machine, &(struct smew__effect){
+                                       .kind = SMEW__EFFECT_SEND,
+                                       .message = copy,
+                                       .target = {.to = SMEW__TO_CHILD, .child = child->serial}});
     else
         smew__machine_fail(machine, SMEW_NO_MEMORY);
 }
