@@ -15,8 +15,8 @@
  */
 
 #if defined(__has_include)
-#if __has_include("duk_config_debian.h")
-#include "duk_config_debian.h"
+#if __has_include(<duk_config_debian.h>)
+#include <duk_config_debian.h>
 #endif
 #endif
 
