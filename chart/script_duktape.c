@@ -16,6 +16,9 @@
 
 #include "chart/duktape/window.h"
 
+/* Where in the cache an expression's place is: behind all expressions. */
+static const uint32_t places = UINT32_C(1) << 30;
+
 /* ---- texts --------------------------------------------------------------------------- */
 
 /* Duktape's strings hold characters beyond 16 bits as two surrogates of three bytes each, as
@@ -204,9 +207,9 @@ static duk_ret_t job_value(duk_context *context, void *data)
 }
 
 /* In strict code an assignment makes no new variable. */
-static void put(duk_context *context, const char *place)
+static void put(duk_context *context, const char *place, uint32_t number)
 {
-    struct smew__code code = {place, SMEW__CODE_NONE};
+    struct smew__code code = {place, number};
 
     push_compiled(context, code, "function(v){'use strict';(", "\n)=v;}", DUK_COMPILE_FUNCTION);
     duk_insert(context, -2);
@@ -219,7 +222,8 @@ static duk_ret_t job_assign(duk_context *context, void *data)
     struct smew__script_job *job = data;
 
     evaluate(context, job->code);
-    put(context, job->name);
+    put(context, job->name,
+        job->code.number == SMEW__CODE_NONE ? SMEW__CODE_NONE : job->code.number + places);
     return 0;
 }
 
@@ -316,10 +320,10 @@ static duk_ret_t job_next(duk_context *context, void *data)
     push_list_key(context, job->depth);
     (void)duk_get_prop(context, -2);
     (void)duk_get_prop_index(context, -1, job->at);
-    put(context, job->name);
+    put(context, job->name, SMEW__CODE_NONE);
     if (job->index) {
         duk_push_uint(context, job->at);
-        put(context, job->index);
+        put(context, job->index, SMEW__CODE_NONE);
     }
     return 0;
 }
