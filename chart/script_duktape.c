@@ -245,7 +245,7 @@ static duk_ret_t job_set(duk_context *context, void *data)
 {
     struct smew__script_job *job = data;
     duk_uint_t flags = job->system ? DUK_DEFPROP_HAVE_VALUE | DUK_DEFPROP_FORCE |
-                                         DUK_DEFPROP_CLEAR_WEC | DUK_DEFPROP_SET_CONFIGURABLE
+                                         DUK_DEFPROP_CLEAR_WE | DUK_DEFPROP_SET_CONFIGURABLE
                                    : DUK_DEFPROP_HAVE_VALUE | DUK_DEFPROP_SET_WRITABLE |
                                          DUK_DEFPROP_SET_ENUMERABLE;
 

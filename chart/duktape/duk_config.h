@@ -28,7 +28,13 @@
 #define DUK_EXTERNAL_DECL extern __attribute__((visibility("hidden")))
 #define DUK_EXTERNAL __attribute__((visibility("hidden")))
 
-/* All in chart/script_duktape.c; `thread` and `data` are not looked at. */
+/*
+ * gcc and clang call __sanitizer_cov_trace_pc() in each basic block (-fsanitize-coverage=trace-pc).
+ * The build gives that name of duktape.c's object ours: libFuzzer has its own.
+ */
+void smew__script_tick(void);
+
+/* All in chart/duktape/window.c; `thread` and `data` are not looked at. */
 int smew__script_is_late(void *data);
 int smew__script_is_deep(void);
 double smew__script_now(void *thread);

@@ -45,8 +45,7 @@ static void over(void)
         longjmp(window->out, 1);
 }
 
-/* gcc and clang call it in each basic block of duktape.c (-fsanitize-coverage=trace-pc). */
-void smew__script_tick(void) __asm__("__sanitizer_cov_trace_pc");
+/* In each basic block of duktape.c. */
 void smew__script_tick(void)
 {
     if (--left < 0)
@@ -236,10 +235,11 @@ static void keep_reason(struct smew__script_session *session)
 {
     const char *text = duk_safe_to_string(session->context, -1);
     size_t size = strlen(text);
+    bool cut = size >= SMEW__REASON_SIZE;
 
-    if (size >= SMEW__REASON_SIZE)
+    if (cut)
         size = SMEW__REASON_SIZE - 1;
-    while (size > 0 && size == SMEW__REASON_SIZE - 1 && ((unsigned char)text[size] & 0xC0) == 0x80)
+    while (cut && size > 0 && ((unsigned char)text[size] & 0xC0) == 0x80)
         size--;
     memcpy(session->reason, text, size);
     session->reason[size] = '\0';
