@@ -164,7 +164,7 @@ static bool raise_nobody(struct smew_machine *machine, const struct smew__action
     return !never;
 }
 
-bool smew__send(struct smew_machine *machine, const struct smew__action *action)
+bool smew__act_send(struct smew_machine *machine, const struct smew__action *action)
 {
     struct smew__effect effect = {
         .kind = SMEW__EFFECT_SEND, .message = action->message, .send_id = action->send_id};
@@ -226,7 +226,7 @@ static void write_log(const struct smew_value *arguments, struct smew__text *tex
     }
 }
 
-void smew__log(struct smew_machine *machine, const struct smew_value *arguments)
+void smew__act_log(struct smew_machine *machine, const struct smew_value *arguments)
 {
     char line[512];
     struct smew__text text = smew__text_into(line, sizeof line);
@@ -282,13 +282,13 @@ static void run(struct smew_machine *machine, const struct smew__action *action)
         break;
     case SMEW__ACTION_RAISE:
     case SMEW__ACTION_SEND:
-        (void)smew__send(machine, action);
+        (void)smew__act_send(machine, action);
         break;
     case SMEW__ACTION_CANCEL:
         put_effect(machine, SMEW__EFFECT_CANCEL, action);
         break;
     case SMEW__ACTION_LOG:
-        smew__log(machine, action->value);
+        smew__act_log(machine, action->value);
         break;
     case SMEW__ACTION_EMIT:
         put_effect(machine, SMEW__EFFECT_EMIT, action);
@@ -329,9 +329,11 @@ static uint32_t end_of_block(const struct smew__action *actions, uint32_t at, ui
 /* W3C's: an error ends its block, and the next block is run. */
 bool smew__run_actions(struct smew_machine *machine, struct smew__run block)
 {
-    const struct smew__action *actions = &machine->chart->actions[block.first];
+    const struct smew__action *actions = NULL;
     uint32_t count = block.count;
 
+    if (count > 0) /* a chart may have none at all */
+        actions = machine->chart->actions + block.first;
     for (uint32_t i = 0; i < count && machine->failure == SMEW_OK; i++) {
         struct smew__run body = {block.first + i + 1, actions[i].skip};
 

@@ -311,9 +311,9 @@ void smew__exit_all(struct smew_machine *machine);
 /* Stops at the first failure; false: an error of a script left its rest undone. */
 bool smew__run_actions(struct smew_machine *machine, struct smew__run actions);
 /* A raise or a send.  Takes over an owned message.  False: nobody can ever be its target. */
-bool smew__send(struct smew_machine *machine, const struct smew__action *action);
+bool smew__act_send(struct smew_machine *machine, const struct smew__action *action);
 /* A text for the host's log: arguments as console.log() has them. */
-void smew__log(struct smew_machine *machine, const struct smew_value *arguments);
+void smew__act_log(struct smew_machine *machine, const struct smew_value *arguments);
 /* An internal event of the platform's; `payload` is JSON. */
 void smew__raise_error(struct smew_machine *machine, const char *type, const char *payload,
                        const char *send_id);

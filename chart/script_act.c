@@ -195,7 +195,7 @@ static bool json_log(struct smew_machine *machine, const struct smew__script *sc
     struct smew_value *value = evaluate(machine, script);
 
     if (value)
-        smew__log(machine, value);
+        smew__act_log(machine, value);
     smew__value_release(value);
     return value != NULL;
 }

@@ -246,7 +246,7 @@ static bool post(struct smew_machine *machine, struct smew__action *action, cons
     if (action->kind == SMEW__ACTION_EMIT)
         smew__effects_put(machine,
                           &(struct smew__effect){.kind = SMEW__EFFECT_EMIT, .message = message});
-    else if (!smew__send(machine, action))
+    else if (!smew__act_send(machine, action))
         return false;
     return machine->failure == SMEW_OK;
 }

@@ -112,7 +112,7 @@ static struct smew__world *make(struct smew_machine *machine)
 
     if (world) {
         world->engine = smew__script_engine();
-        world->steps = machine->chart->script_steps;
+        world->steps = machine->chart->script_steps - machine->family->script_steps;
         smew__buffer_init(&world->result.text);
         host.steps = &world->steps;
         status = world->engine->create(&host, &world->session);
@@ -245,7 +245,8 @@ static bool prepare(struct smew_machine *machine, bool fresh)
     status = set_system(world, machine);
     if (status == SMEW_OK && machine->chart->scxml && !fresh)
         status = remember(world, machine);
-    machine->family->script_steps = machine->chart->script_steps - world->steps;
+    if (status == SMEW_LIMIT)
+        status = SMEW_STOPPED; /* without its variables it must not go on */
     return smew__world_settle(machine, status, NULL);
 }
 

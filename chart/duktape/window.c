@@ -245,6 +245,8 @@ static void keep_reason(struct smew__script_session *session)
     session->reason[size] = '\0';
 }
 
+static const char late_text[] = "the script took more than its steps";
+
 static void say(struct smew__script_session *session, const char *text)
 {
     (void)strncpy(session->reason, text, SMEW__REASON_SIZE - 1);
@@ -272,6 +274,10 @@ enum smew_status smew__window_run(struct smew__script_session *session,
 
     if (session->dead)
         return SMEW_STOPPED;
+    if (*session->host.steps <= 0) {
+        say(session, late_text);
+        return SMEW_LIMIT;
+    }
     job->session = session;
     open_window(session, &here);
     bool came_back = run_window(session, job, &fine);
@@ -281,7 +287,7 @@ enum smew_status smew__window_run(struct smew__script_session *session,
         free_all(session);
         say(session, "the script engine did not come back in time");
     } else if (!fine && late) {
-        say(session, "the script took more than its steps");
+        say(session, late_text);
     }
     return outcome(session, fine, late);
 }
@@ -316,11 +322,19 @@ enum smew_status smew__window_create(const struct smew__script_host *host,
 
     if (!made)
         return SMEW_NO_MEMORY;
+    if (*host->steps <= 0) {
+        smew__free(made);
+        return SMEW_LIMIT;
+    }
     made->host = *host;
     made->chance = host->seed;
     made->blocks.next = &made->blocks;
     made->blocks.previous = &made->blocks;
-    if (make_heap(made)) {
+    left = INT64_MAX;
+    bool fine = make_heap(made);
+    *host->steps -= INT64_MAX - left; /* making the engine counts too */
+    left = INT64_MAX;
+    if (fine) {
         *session = made;
         return SMEW_OK;
     }
