@@ -269,11 +269,12 @@ static bool read_json(struct smew__loader *loader)
 static void allow_scripts(struct smew_chart *chart, const struct smew_behavior *behavior)
 {
     static const size_t least = 256 * 1024;
+    static const uint64_t least_steps = 1000000;
     static const uint64_t most = UINT64_C(1) << 48;
     uint64_t steps = behavior->script_steps < most ? behavior->script_steps : most;
 
     if (steps > 0)
-        chart->script_steps = (int64_t)steps;
+        chart->script_steps = (int64_t)(steps > least_steps ? steps : least_steps);
     if (behavior->script_bytes > 0)
         chart->script_bytes = behavior->script_bytes > least ? behavior->script_bytes : least;
 }

@@ -124,7 +124,7 @@ struct smew_behavior {
      * of one call (send, advance to the next deadline, …) are shared by the whole family; bytes are
      * of each machine.  An expression that needs more is an error (see smew_chart_load_scxml).
      */
-    uint64_t script_steps; /* 50 million: some tenths of a second */
+    uint64_t script_steps; /* 50 million: a tenth of a second or so; from 1 million on */
     size_t script_bytes;   /* 8 MiB; from 256 KiB on */
 };
 #define SMEW_BEHAVIOR_INIT SMEW_SIZED(struct smew_behavior)

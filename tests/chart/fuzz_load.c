@@ -5,7 +5,7 @@
 
 #include "chart/chart.h"
 
-enum { TEXT_MAX = 1 << 16, ITERATIONS = 20, EVENTS = 16, SCRIPT_STEPS = 100000 };
+enum { TEXT_MAX = 1 << 16, ITERATIONS = 20, EVENTS = 16, SCRIPT_STEPS = 3000000 };
 
 static void run(struct smew_chart *chart)
 {
