@@ -12,6 +12,8 @@
 
 #include <string.h>
 
+#include "chart/world.h"
+
 static struct smew_call call_of(struct smew_machine *machine, const struct smew_value *params)
 {
     return (struct smew_call){.machine = machine,
@@ -45,7 +47,11 @@ bool smew__guard_holds(struct smew_machine *machine, uint32_t number)
     struct smew_call call;
 
     switch (guard->kind) {
+    case SMEW__GUARD_SCRIPT:
+        return smew__script_holds(machine, guard->script);
     case SMEW__GUARD_CALL:
+        if (guard->script)
+            return smew__script_calls_guard(machine, guard);
         call = call_of(machine, guard->params);
         return guard->holds(&call);
     case SMEW__GUARD_NEVER:
@@ -64,13 +70,27 @@ bool smew__guard_holds(struct smew_machine *machine, uint32_t number)
 
 /* ---- sending ------------------------------------------------------------------------- */
 
+void smew__raise_error(struct smew_machine *machine, const char *type, const char *payload,
+                       const char *send_id)
+{
+    struct smew_event event = {.type = type,
+                               .payload = payload,
+                               .payload_size = strlen(payload),
+                               .content = SMEW_CONTENT_JSON};
+    struct smew__origin origin = {.type = "platform", .send_id = send_id};
+    struct smew__message *message = smew__message_from(machine->chart, &event, &origin);
+
+    smew__machine_fail(machine,
+                       message ? smew__queue_put(&machine->internal, message, message->event_id)
+                               : SMEW_NO_MEMORY);
+}
+
 /* Its payload says to whom and why: {"target":"valve-3","status":"NO_MACHINE"}. */
-void smew__raise_refused(struct smew_machine *machine, const char *type, const char *target,
-                         enum smew_status status)
+static void raise_refused(struct smew_machine *machine, const char *type, const char *target,
+                          enum smew_status status, const char *send_id)
 {
     char payload[2 * SMEW_ID_MAX];
     struct smew__text text = smew__text_into(payload, sizeof payload);
-    struct smew_event event = {.type = type, .content = SMEW_CONTENT_JSON};
 
     smew__text_string(&text, "{\"status\":\"");
     smew__text_string(&text, smew_status_name(status));
@@ -80,12 +100,13 @@ void smew__raise_refused(struct smew_machine *machine, const char *type, const c
         smew__text_json(&text, target);
     }
     smew__text_string(&text, "}");
-    event.payload = payload;
-    event.payload_size = text.length;
-    struct smew__message *message = smew__message_copy(machine->chart, &event);
-    smew__machine_fail(machine,
-                       message ? smew__queue_put(&machine->internal, message, message->event_id)
-                               : SMEW_NO_MEMORY);
+    smew__raise_error(machine, type, payload, send_id);
+}
+
+void smew__raise_refused(struct smew_machine *machine, const char *type, const char *target,
+                         enum smew_status status)
+{
+    raise_refused(machine, type, target, status, NULL);
 }
 
 /* A child of that name, else a machine on the bus.  False: there is nobody. */
@@ -134,37 +155,41 @@ static uint64_t due_of(struct smew_machine *machine, const struct smew__delay *d
 }
 
 /* W3C's: what can never be a target is the chart's error, who is not there is the world's. */
-static void raise_nobody(struct smew_machine *machine, const struct smew__action *action)
+static bool raise_nobody(struct smew_machine *machine, const struct smew__action *action)
 {
     bool never = action->to == SMEW__TO_NAMED;
 
-    smew__raise_refused(machine, never ? "error.execution" : "error.communication",
-                        action->target ? action->target : "#_parent", SMEW_NO_MACHINE);
+    raise_refused(machine, never ? "error.execution" : "error.communication",
+                  action->target ? action->target : "#_parent", SMEW_NO_MACHINE, action->send_id);
+    return !never;
 }
 
-static void raise_or_send(struct smew_machine *machine, const struct smew__action *action)
+bool smew__act_send(struct smew_machine *machine, const struct smew__action *action)
 {
     struct smew__effect effect = {
         .kind = SMEW__EFFECT_SEND, .message = action->message, .send_id = action->send_id};
+    bool ever = true;
 
     if ((action->kind == SMEW__ACTION_RAISE || action->to == SMEW__TO_INTERNAL) &&
         !action->delay.delayed) {
         smew__machine_fail(machine, smew__queue_put(&machine->internal, action->message,
                                                     action->message->event_id));
-        return;
+        return true;
     }
     if (!find_target(machine, action, &effect.target)) {
         if (machine->chart->scxml)
-            raise_nobody(machine, action);
+            ever = raise_nobody(machine, action);
         else
             smew__machine_fail(machine, SMEW_NO_MACHINE);
-        return;
+        smew__message_free(action->message);
+        return ever;
     }
     if (action->delay.delayed) {
         effect.kind = SMEW__EFFECT_SEND_LATER;
         effect.due_ns = due_of(machine, &action->delay);
     }
     smew__effects_put(machine, &effect);
+    return true;
 }
 
 /* ---- the others ---------------------------------------------------------------------- */
@@ -201,7 +226,7 @@ static void write_log(const struct smew_value *arguments, struct smew__text *tex
     }
 }
 
-static void log_text(struct smew_machine *machine, const struct smew_value *arguments)
+void smew__act_log(struct smew_machine *machine, const struct smew_value *arguments)
 {
     char line[512];
     struct smew__text text = smew__text_into(line, sizeof line);
@@ -257,13 +282,13 @@ static void run(struct smew_machine *machine, const struct smew__action *action)
         break;
     case SMEW__ACTION_RAISE:
     case SMEW__ACTION_SEND:
-        raise_or_send(machine, action);
+        (void)smew__act_send(machine, action);
         break;
     case SMEW__ACTION_CANCEL:
         put_effect(machine, SMEW__EFFECT_CANCEL, action);
         break;
     case SMEW__ACTION_LOG:
-        log_text(machine, action->value);
+        smew__act_log(machine, action->value);
         break;
     case SMEW__ACTION_EMIT:
         put_effect(machine, SMEW__EFFECT_EMIT, action);
@@ -278,6 +303,8 @@ static void run(struct smew_machine *machine, const struct smew__action *action)
         break;
     case SMEW__ACTION_UNLESS:
     case SMEW__ACTION_SKIP:
+    case SMEW__ACTION_SCRIPT:
+    case SMEW__ACTION_END:
         break;
     }
 }
@@ -285,18 +312,40 @@ static void run(struct smew_machine *machine, const struct smew__action *action)
 /* How many of the next actions a condition says to leave out. */
 static uint32_t skipped(struct smew_machine *machine, const struct smew__action *action)
 {
-    if (action->kind == SMEW__ACTION_SKIP ||
+    if (action->kind == SMEW__ACTION_SKIP || action->kind == SMEW__ACTION_SCRIPT ||
         (action->kind == SMEW__ACTION_UNLESS && !smew__guard_holds(machine, action->guard)))
         return action->skip;
     return 0;
 }
 
-void smew__run_actions(struct smew_machine *machine, struct smew__run actions)
+/* The place of the block's end from there on; `count` where there is none. */
+static uint32_t end_of_block(const struct smew__action *actions, uint32_t at, uint32_t count)
 {
-    for (uint32_t i = 0; i < actions.count && machine->failure == SMEW_OK; i++) {
-        const struct smew__action *action = &machine->chart->actions[actions.first + i];
+    while (at < count && actions[at].kind != SMEW__ACTION_END)
+        at++;
+    return at;
+}
 
-        run(machine, action);
-        i += skipped(machine, action);
+/* W3C's: an error ends its block, and the next block is run. */
+bool smew__run_actions(struct smew_machine *machine, struct smew__run block)
+{
+    const struct smew__action *actions = NULL;
+    uint32_t count = block.count;
+
+    if (count > 0) /* a chart may have none at all */
+        actions = machine->chart->actions + block.first;
+    for (uint32_t i = 0; i < count && machine->failure == SMEW_OK; i++) {
+        struct smew__run body = {block.first + i + 1, actions[i].skip};
+
+        run(machine, &actions[i]);
+        if (actions[i].kind == SMEW__ACTION_SCRIPT &&
+            !smew__script_act(machine, actions[i].script, body)) {
+            i = end_of_block(actions, i, count);
+            if (i == count)
+                return false;
+            continue;
+        }
+        i += skipped(machine, &actions[i]);
     }
+    return true;
 }

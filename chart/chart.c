@@ -25,6 +25,8 @@ struct smew_chart *smew__chart_create(void)
     smew__table_init(&chart->by_prefix);
     chart->anything = SMEW__NONE;
     chart->iterations_max = SMEW__ITERATIONS_MAX;
+    chart->script_steps = SMEW__SCRIPT_STEPS;
+    chart->script_bytes = SMEW__SCRIPT_MEMORY_BYTES;
     return chart;
 }
 

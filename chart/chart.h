@@ -29,6 +29,7 @@
 
 #include "base/table.h"
 #include "chart/arena.h"
+#include "chart/script.h"
 #include "chart/value.h"
 
 enum {
@@ -48,11 +49,21 @@ struct smew__run {
     uint32_t count;
 };
 
+/* What a script may ask of an event beside its name and data; texts are NULL where unknown. */
+struct smew__origin {
+    const char *type; /* "internal", "platform"; NULL: "external" */
+    const char *send_id;
+    const char *origin;    /* where an answer would go */
+    const char *invoke_id; /* of the child that sent it */
+    const char *target;    /* that the sender named: kept here for as long as the event */
+};
+
 /* An event that a chart raises or sends, or one that waits in a machine's queue. */
 struct smew__message {
     struct smew_event event;
     uint32_t event_id; /* entry of `events`, or SMEW__NONE: no transition can want it */
     bool owned;        /* a machine's own copy, freed after use; otherwise the chart's */
+    const struct smew__origin *origin; /* or NULL */
 };
 
 enum smew__state_kind {
@@ -86,7 +97,8 @@ struct smew__state {
     /* Compound and parallel: xstate.done.state.ID.  Final: its parent's, with this output. */
     const struct smew__message *done;
     const struct smew_value *output;
-    const struct smew_value *tags; /* an array, or NULL */
+    const struct smew__script *done_data; /* Final: instead of its output, or NULL */
+    const struct smew_value *tags;        /* an array, or NULL */
     const struct smew_value *meta;
 };
 
@@ -111,6 +123,7 @@ enum smew__guard_kind {
     SMEW__GUARD_AND,
     SMEW__GUARD_OR,
     SMEW__GUARD_NOT,
+    SMEW__GUARD_SCRIPT, /* a condition of the chart's script */
 };
 
 struct smew__guard {
@@ -119,6 +132,7 @@ struct smew__guard {
     struct smew__run operands; /* AND, OR, NOT: places in `operands` */
     smew_guard_fn holds;       /* CALL */
     const struct smew_value *params;
+    const struct smew__script *script; /* SCRIPT: the condition; CALL: its params, or NULL */
 };
 
 enum smew__action_kind {
@@ -133,6 +147,8 @@ enum smew__action_kind {
     SMEW__ACTION_STOP,
     SMEW__ACTION_UNLESS, /* skips the next ones, unless its guard holds */
     SMEW__ACTION_SKIP,   /* skips the next ones */
+    SMEW__ACTION_SCRIPT, /* something that evaluates */
+    SMEW__ACTION_END,    /* of a block: where an error of a script goes on */
 };
 
 /* Who gets an event. */
@@ -155,6 +171,9 @@ struct smew__invoke {
     const char *id;
     uint32_t actor;
     const struct smew_value *input;
+    const struct smew__script *script; /* its type and input are evaluated; or NULL */
+    struct smew__run finalize;         /* actions for each event that the child sent */
+    bool forwards;                     /* events from outside go to the child too */
 };
 
 /* When a raised or sent event is due. */
@@ -162,6 +181,52 @@ struct smew__delay {
     bool delayed;
     uint64_t ns;
     smew_delay_fn named; /* asked instead of ns */
+};
+
+/* What a chart says either in so many words or by an expression; both NULL: not at all. */
+struct smew__word {
+    const char *text;
+    struct smew__code code;
+};
+
+struct smew__param {
+    const char *name;
+    struct smew__code code;
+};
+
+enum smew__script_kind {
+    SMEW__SCRIPT_RUN,    /* statements */
+    SMEW__SCRIPT_ASSIGN, /* a place gets a value … */
+    SMEW__SCRIPT_DATA,   /* … a variable, when the chart begins or its state is first entered */
+    SMEW__SCRIPT_EACH,   /* the next actions for each element of a list */
+    SMEW__SCRIPT_LOG,
+    SMEW__SCRIPT_SEND,
+    SMEW__SCRIPT_CANCEL,
+    SMEW__SCRIPT_VALUE, /* of a condition, of done data, of params */
+    /* XState's actions, with expressions in them: */
+    SMEW__SCRIPT_JSON_ASSIGN,
+    SMEW__SCRIPT_JSON_LOG,
+    SMEW__SCRIPT_JSON_SEND, /* raise, sendTo, emit */
+    SMEW__SCRIPT_JSON_CALL,
+};
+
+/* Something that evaluates.  In a chart's arena. */
+struct smew__script {
+    enum smew__script_kind kind;
+    struct smew__word value; /* what is evaluated; with both: the text where the code is wrong */
+    const char *place;       /* ASSIGN, DATA; EACH: the item's; SEND: where its id is put */
+    const char *index;       /* EACH; LOG: the label */
+    uint32_t depth;          /* EACH: of lists around it */
+    bool late;               /* DATA: when its state is first entered */
+    struct smew__word event; /* SEND … */
+    struct smew__word target;
+    struct smew__word type;
+    struct smew__word delay;          /* JSON_SEND too */
+    struct smew__word id;             /* CANCEL too */
+    const struct smew__param *params; /* SEND, done data */
+    uint32_t param_count;
+    uint32_t strict_count;             /* SEND: the first ones, without which nothing is sent */
+    const struct smew__action *action; /* JSON_SEND, JSON_CALL: what is said in so many words */
 };
 
 struct smew__action {
@@ -175,7 +240,8 @@ struct smew__action {
     const char *send_id;                 /* RAISE, SEND, CANCEL: interned, or NULL */
     uint32_t invoke;                     /* SPAWN: place in `invokes` */
     uint32_t guard;                      /* UNLESS */
-    uint32_t skip;                       /* UNLESS, SKIP: how many */
+    uint32_t skip;                       /* UNLESS, SKIP: how many; a list's SCRIPT: its body */
+    const struct smew__script *script;   /* SCRIPT */
     struct smew__delay delay;
 };
 
@@ -224,7 +290,13 @@ struct smew_chart {
     bool overlapping;             /* targets exclude each other somewhere: then all of them */
     uint32_t iterations_max;      /* microsteps until an event must have come to rest */
     bool has_always;
-    bool scxml; /* W3C's reading where it differs from XState's */
+    bool scxml;                /* W3C's reading where it differs from XState's */
+    bool scripted;             /* something in it evaluates */
+    bool receives;             /* some invoke finalizes or forwards */
+    struct smew__run prologue; /* actions before anything is entered: data, global scripts */
+    uint32_t code_count;       /* texts of scripts, numbered from 0 */
+    int64_t script_steps;      /* of a call */
+    size_t script_bytes;       /* of a machine */
 };
 
 /* The entry where an event's chain of candidates begins, or SMEW__NONE. */

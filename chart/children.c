@@ -21,6 +21,7 @@
 
 #include "base/alloc.h"
 #include "base/buffer.h"
+#include "chart/world.h"
 
 enum { FIRST_CAPACITY = 2 };
 
@@ -77,6 +78,7 @@ static void free_child(struct smew__child *child)
     if (!child->machine && child->life == SMEW_LIFE_ACTIVE)
         tell_service(child, child->actor->service.stop);
     smew__machine_free(child->machine);
+    smew__value_release(child->own_input);
     smew__free(child);
 }
 
@@ -89,6 +91,7 @@ static struct smew__child *make(struct smew_machine *machine, const struct smew_
     child->id = invoke->id;
     child->actor = &machine->chart->actors[invoke->actor];
     child->input = invoke->input;
+    child->invoke = invoke;
     child->parent = machine;
     child->serial = ++machine->family->serials;
     child->place = SMEW__LISTED;
@@ -188,18 +191,24 @@ void smew__children_end(struct smew_machine *machine)
 
 /* ---- starting and stopping ----------------------------------------------------------- */
 
-static void begin(struct smew__child *child)
+/* False: what it was to begin with is an error of its parent's; so it never will. */
+static bool begin(struct smew__child *child)
 {
+    if (!child->begun && child->invoke->script && !smew__script_invoke(child)) {
+        child->place = SMEW__GONE;
+        child->launched = true;
+        return false;
+    }
     if (child->machine && !child->begun)
         smew__machine_begin(child->machine);
     child->begun = true;
+    return true;
 }
 
 void smew__child_start(struct smew__child *child)
 {
-    if (child->launched)
+    if (child->launched || !begin(child))
         return;
-    begin(child);
     child->launched = true;
     if (child->machine) {
         smew__machine_launch(child->machine);
@@ -217,7 +226,8 @@ void smew__children_start(struct smew_machine *machine)
 
         if (child->launched || child->place == SMEW__GONE)
             continue;
-        begin(child);
+        if (!begin(child))
+            continue;
         if (!child->machine ||
             (child->machine->life == SMEW_LIFE_ACTIVE && child->machine->failure == SMEW_OK))
             smew__child_start(child);

@@ -5,7 +5,8 @@
  * in which it was asked for.
  *
  * While a machine does its effects it counts as busy, so nothing that they set in motion can add
- * to the list or start another macrostep of the same machine.  Messages are the chart's own.
+ * to the list or start another macrostep of the same machine.  Messages are the chart's own, or
+ * made by a script: those belong to the effect until it is done.
  */
 
 #include "chart/machine.h"
@@ -31,12 +32,19 @@ void smew__effects_put(struct smew_machine *machine, const struct smew__effect *
 {
     struct smew__effects *effects = &machine->effects;
 
-    if (effects->count >= SMEW__EFFECTS_MAX)
-        smew__machine_fail(machine, SMEW_LIMIT);
-    else if (!make_room(effects))
-        smew__machine_fail(machine, SMEW_NO_MEMORY);
-    else
+    if (effects->count < SMEW__EFFECTS_MAX && make_room(effects)) {
         effects->items[effects->count++] = *effect;
+        return;
+    }
+    smew__machine_fail(machine, effects->count < SMEW__EFFECTS_MAX ? SMEW_NO_MEMORY : SMEW_LIMIT);
+    smew__message_free(effect->message);
+}
+
+void smew__effects_clear(struct smew_machine *machine)
+{
+    for (uint32_t i = 0; i < machine->effects.count; i++)
+        smew__message_free(machine->effects.items[i].message);
+    machine->effects.count = 0;
 }
 
 static void send_later(struct smew_machine *machine, const struct smew__effect *effect)
@@ -71,9 +79,11 @@ static void do_one(struct smew_machine *machine, const struct smew__effect *effe
         break;
     case SMEW__EFFECT_CANCEL:
         smew__timers_cancel(&machine->family->timers, machine, effect->send_id);
+        smew__message_free(effect->message);
         break;
     case SMEW__EFFECT_EMIT:
         emit(machine, effect->message);
+        smew__message_free(effect->message);
         break;
     case SMEW__EFFECT_CALL:
         smew__call_action(machine, effect->action, &effect->message->event);

@@ -13,6 +13,7 @@
  *     load_invoke.c       services and machines that are invoked or spawned
  *     load_events.c       event names and messages
  *     load_values.c       literals
+ *     load_script.c       texts of scripts, and literals with expressions in them
  *     load_targets.c      what a target, a path or an id refers to
  *     load_finish.c       growing arrays become the chart's, sorted and joined up
  *
@@ -53,6 +54,12 @@ struct smew__loader {
     struct smew__table ids;      /* id → state + 1 */
     struct smew__table children; /* parent and key → state + 1 */
     struct smew__buffer messages;
+    uint32_t lists;             /* of a script that are open where the loader is */
+    bool binds_late;            /* SCXML: data wait until their state is entered */
+    const char *model;          /* SCXML: the data model's name, or NULL */
+    struct smew__element *root; /* SCXML: the document, or the one in a document */
+    uint32_t element_count;     /* SCXML: in the whole text */
+    uint32_t generation;        /* SCXML: of documents around this one */
     /* What becomes the chart's arrays. */
     struct smew__buffer states;
     struct smew__buffer transitions;
@@ -119,6 +126,25 @@ bool smew__name_of(struct smew__loader *loader, struct smew__json json, const ch
                    const char **name);
 /* The one copy of a text that the chart keeps; NULL: failed. */
 const char *smew__intern(struct smew__loader *loader, const char *text, size_t size);
+
+/* ---- scripts ------------------------------------------------------------------------- */
+
+/* A text with a number of its own.  False: no memory. */
+bool smew__load_code(struct smew__loader *loader, const char *text, struct smew__code *code);
+/* A copy in the chart's arena; NULL: no memory.  The chart is scripted from then on. */
+const struct smew__script *smew__load_script(struct smew__loader *loader,
+                                             const struct smew__script *script);
+
+/* XState's {"@expr": TEXT, "@lang": LANGUAGE}, or a literal with such inside? */
+bool smew__has_expression(struct smew__json json);
+/* The literal as one expression of the script; refuses what no engine of this build runs. */
+bool smew__load_expression(struct smew__loader *loader, struct smew__json json,
+                           struct smew__code *code);
+/* … as the script of an action or a guard. */
+const struct smew__script *smew__load_json_script(struct smew__loader *loader,
+                                                  struct smew__json json,
+                                                  enum smew__script_kind kind,
+                                                  const struct smew__action *action);
 
 /* ---- the parts ----------------------------------------------------------------------- */
 

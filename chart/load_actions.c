@@ -12,7 +12,8 @@
  *
  * E is {"type": NAME, …}: the other members are the event's payload, as JSON.  T is "#_self",
  * "#_parent", a child's id (with "#_" before it: only a child's), or a machine's id on the bus.  D
- * is a number of milliseconds or the name of a delay.
+ * is a number of milliseconds or the name of a delay.  In params, context, args, E and D a value
+ * may be {"@expr": TEXT}, and so may the whole.
  */
 
 #include "chart/load.h"
@@ -24,6 +25,18 @@
 static bool add_action(struct smew__loader *loader, const struct smew__action *action)
 {
     return smew__push(loader, &loader->actions, action, sizeof *action);
+}
+
+/* The action's own words go behind the script that evaluates what is not said in words. */
+static bool evaluate(struct smew__loader *loader, struct smew__json json,
+                     enum smew__script_kind kind, struct smew__action *action)
+{
+    const struct smew__script *script = smew__load_json_script(loader, json, kind, action);
+
+    *action = (struct smew__action){
+        .kind = SMEW__ACTION_SCRIPT, .send_id = action->send_id, .target = action->target};
+    action->script = script;
+    return script != NULL;
 }
 
 /* ---- delays -------------------------------------------------------------------------- */
@@ -108,10 +121,19 @@ static bool load_sending(struct smew__loader *loader, struct smew__json json,
                          struct smew__action *action)
 {
     struct smew__json delay = smew__member(loader, json, "delay");
+    struct smew__json event = smew__member(loader, json, "event");
+    struct smew__script *script;
+    bool late = delay.value && smew__has_expression(delay);
 
-    return load_event_literal(loader, json, &action->message) &&
-           load_send_id(loader, json, &action->send_id) &&
-           (!delay.value || smew__load_delay(loader, delay, &action->delay));
+    if (!load_send_id(loader, json, &action->send_id) ||
+        (delay.value && !late && !smew__load_delay(loader, delay, &action->delay)))
+        return false;
+    if (!event.value || (!late && !smew__has_expression(event)))
+        return load_event_literal(loader, json, &action->message);
+    if (!evaluate(loader, event, SMEW__SCRIPT_JSON_SEND, action))
+        return false;
+    script = (struct smew__script *)(uintptr_t)action->script;
+    return !late || smew__load_expression(loader, delay, &script->delay.code);
 }
 
 static bool load_raise(struct smew__loader *loader, struct smew__json json,
@@ -162,6 +184,8 @@ static bool load_assign(struct smew__loader *loader, struct smew__json json,
     struct smew__json context = smew__member(loader, json, "context");
 
     action->kind = SMEW__ACTION_ASSIGN;
+    if (smew__has_expression(context))
+        return evaluate(loader, context, SMEW__SCRIPT_JSON_ASSIGN, action);
     if (!json_is_object(context.value))
         return smew__refuse(loader, SMEW_SYNTAX, context.value ? context : json,
                             "@xstate.assign needs \"context\", an object");
@@ -174,6 +198,8 @@ static bool load_log(struct smew__loader *loader, struct smew__json json,
     struct smew__json args = smew__member(loader, json, "args");
 
     action->kind = SMEW__ACTION_LOG;
+    if (smew__has_expression(args))
+        return evaluate(loader, args, SMEW__SCRIPT_JSON_LOG, action);
     return !args.value || smew__load_value(loader, args, 0, &action->value);
 }
 
@@ -181,6 +207,9 @@ static bool load_emit(struct smew__loader *loader, struct smew__json json,
                       struct smew__action *action)
 {
     action->kind = SMEW__ACTION_EMIT;
+    if (smew__has_expression(smew__member(loader, json, "event")))
+        return evaluate(loader, smew__member(loader, json, "event"), SMEW__SCRIPT_JSON_SEND,
+                        action);
     return load_event_literal(loader, json, &action->message);
 }
 
@@ -244,6 +273,9 @@ static bool load_named(struct smew__loader *loader, struct smew__json where, con
         }
     if (!action.run && !missing_action(loader, where, name))
         return false;
+    if (params.value && smew__has_expression(params))
+        return evaluate(loader, params, SMEW__SCRIPT_JSON_CALL, &action) &&
+               add_action(loader, &action);
     if (params.value && !smew__load_value(loader, params, 0, &action.value))
         return false;
     return add_action(loader, &action);
@@ -258,7 +290,7 @@ static bool load_typed(struct smew__loader *loader, struct smew__json json)
 
     if (smew__member(loader, json, "@expr").value)
         return smew__refuse(loader, SMEW_UNSUPPORTED, json,
-                            "an expression needs a script engine, which this build does not have");
+                            "an expression is a value and no action: \"@xstate.assign\" takes one");
     if (!type.value)
         return smew__refuse(loader, SMEW_SYNTAX, json, "an action needs \"type\", its name");
     if (!smew__name_of(loader, type, "an action's type", &name))

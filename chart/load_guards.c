@@ -6,6 +6,7 @@
  *     "isOpen"                                       {"type": "isOpen", "params": {…}}
  *     {"type": "@xstate.and", "guards": [G, …]}      {"type": "@xstate.or", "guards": [G, …]}
  *     {"type": "@xstate.not", "guard": G}            {"type": "@xstate.stateIn", "state": S}
+ *     {"@expr": TEXT}, a condition of the script
  *
  * S is "#id", a path from the root, or XState's state value ({"left": "up"}): every state that it
  * names must be active.
@@ -199,9 +200,23 @@ static bool load_named(struct smew__loader *loader, struct smew__json where, con
         }
     if (!made.holds && !missing_guard(loader, where, name))
         return false;
-    if (params.value && !smew__load_value(loader, params, 0, &made.params))
+    if (params.value && smew__has_expression(params)) {
+        made.script = smew__load_json_script(loader, params, SMEW__SCRIPT_VALUE, NULL);
+        if (!made.script)
+            return false;
+    } else if (params.value && !smew__load_value(loader, params, 0, &made.params)) {
         return false;
+    }
     return add_guard(loader, &made, guard);
+}
+
+/* A condition of the chart's script. */
+static bool load_expression(struct smew__loader *loader, struct smew__json json, uint32_t *guard)
+{
+    struct smew__guard made = {.kind = SMEW__GUARD_SCRIPT};
+
+    made.script = smew__load_json_script(loader, json, SMEW__SCRIPT_VALUE, NULL);
+    return made.script && add_guard(loader, &made, guard);
 }
 
 static bool load_typed(struct nest nest, struct smew__json json, uint32_t *guard)
@@ -218,8 +233,7 @@ static bool load_typed(struct nest nest, struct smew__json json, uint32_t *guard
     const char *name;
 
     if (smew__member(nest.loader, json, "@expr").value)
-        return smew__refuse(nest.loader, SMEW_UNSUPPORTED, json,
-                            "an expression needs a script engine, which this build does not have");
+        return load_expression(nest.loader, json, guard);
     if (!type.value)
         return smew__refuse(nest.loader, SMEW_SYNTAX, json, "a guard needs \"type\", its name");
     if (!smew__name_of(nest.loader, type, "a guard's type", &name))

@@ -265,6 +265,20 @@ static bool read_json(struct smew__loader *loader)
     return loaded;
 }
 
+/* The engine itself needs some memory before it runs anything. */
+static void allow_scripts(struct smew_chart *chart, const struct smew_behavior *behavior)
+{
+    static const size_t least = 256 * 1024;
+    static const uint64_t least_steps = 1000000;
+    static const uint64_t most = UINT64_C(1) << 48;
+    uint64_t steps = behavior->script_steps < most ? behavior->script_steps : most;
+
+    if (steps > 0)
+        chart->script_steps = (int64_t)(steps > least_steps ? steps : least_steps);
+    if (behavior->script_bytes > 0)
+        chart->script_bytes = behavior->script_bytes > least ? behavior->script_bytes : least;
+}
+
 enum smew_status smew__load(struct smew__loader *loader, bool (*read)(struct smew__loader *loader),
                             const struct smew_behavior *behavior, struct smew_chart **chart)
 {
@@ -279,6 +293,8 @@ enum smew_status smew__load(struct smew__loader *loader, bool (*read)(struct sme
         memcpy(&known, behavior, behavior->size < sizeof known ? behavior->size : sizeof known);
     loader->behavior = &known;
     loader->chart = smew__chart_create();
+    if (loader->chart)
+        allow_scripts(loader->chart, &known);
     bool loaded = loader->chart ? read(loader) : smew__no_memory(loader);
     give_actors(loader);
     if (loaded) {

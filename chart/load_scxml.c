@@ -417,46 +417,18 @@ static bool load_transitions(struct smew__loader *loader, const struct smew__ele
 
 /* All blocks of that name, one after the other. */
 static bool load_blocks(struct smew__loader *loader, const struct smew__element *element,
-                        const char *name, struct smew__run *all)
+                        uint16_t state, const char *name, struct smew__run *all)
 {
     struct smew__run run;
 
     all->first = SMEW__COUNT(loader->actions, struct smew__action);
+    if (strcmp(name, "onentry") == 0 &&
+        !(smew__scxml_late_data(loader, element) && smew__scxml_id_places(loader, element, state)))
+        return false;
     for (const struct smew__element *child = element->first; child; child = child->next)
         if (smew__is(child, name) && !smew__scxml_block(loader, child, &run))
             return false;
     all->count = SMEW__COUNT(loader->actions, struct smew__action) - all->first;
-    return true;
-}
-
-static bool load_invoke(struct smew__loader *loader, const struct smew__element *element,
-                        uint16_t state, uint32_t index)
-{
-    const char *src = smew__xml_attribute(element, "src");
-    const char *id = smew__xml_attribute(element, "id");
-    struct smew__invoke invoke = {.id = NULL};
-    char name[SMEW__NAME_MAX + 32];
-
-    if (!src || strncmp(src, "file:", 5) == 0 || element->first ||
-        smew__xml_attribute(element, "autoforward"))
-        return smew__refuse(loader, SMEW_UNSUPPORTED, smew__place(element),
-                            "<invoke> needs \"src\", a name of the program's, and nothing inside");
-    (void)snprintf(name, sizeof name, "%s.%u", smew__loader_state(loader, state)->id, index);
-    id = id ? id : name;
-    invoke.id = smew__intern(loader, id, strlen(id));
-    return invoke.id && smew__load_actor(loader, smew__place(element), src, &invoke.actor) &&
-           smew__push(loader, &loader->invokes, &invoke, sizeof invoke);
-}
-
-static bool load_invokes(struct smew__loader *loader, const struct smew__element *element,
-                         uint16_t state)
-{
-    struct smew__run run = {.first = SMEW__COUNT(loader->invokes, struct smew__invoke)};
-
-    for (const struct smew__element *child = element->first; child; child = child->next)
-        if (smew__is(child, "invoke") && !load_invoke(loader, child, state, run.count++))
-            return false;
-    smew__loader_state(loader, state)->invokes = run;
     return true;
 }
 
@@ -468,14 +440,17 @@ static bool refuse_unknown(struct smew__loader *loader, const struct smew__eleme
     for (const struct smew__element *child = element->first; child; child = child->next) {
         size_t at = 0;
 
-        if (smew__is(child, "datamodel") || smew__is(child, "script"))
-            return smew__refuse_script(loader, child);
+        if (smew__is(child, "datamodel") || (smew__is(child, "script") && !element->parent)) {
+            if (!loader->chart->scripted && (child->first || smew__is(child, "script")))
+                return smew__refuse_script(loader, child);
+            continue;
+        }
         while (at < sizeof known / sizeof *known && !smew__is(child, known[at]))
             at++;
         if (at == sizeof known / sizeof *known)
             return smew__refuse(loader, SMEW_SYNTAX, smew__place(child),
                                 "unknown element <%.40s> in <%.40s>", child->name, element->name);
-        if (smew__is(child, "donedata") && child->first)
+        if (smew__is(child, "donedata") && child->first && !loader->chart->scripted)
             return smew__refuse_script(loader, child);
     }
     return true;
@@ -506,13 +481,14 @@ static bool load_one(struct smew__loader *loader, const struct smew__element *el
 
     if (smew__loader_state(loader, number)->kind == SMEW__HISTORY)
         return load_history(loader, element, number);
-    if (!refuse_unknown(loader, element) || !load_invokes(loader, element, number) ||
-        !load_blocks(loader, element, "onentry", &entry) ||
-        !load_blocks(loader, element, "onexit", &leave))
+    if (!refuse_unknown(loader, element) || !smew__scxml_invokes(loader, element, number) ||
+        !load_blocks(loader, element, number, "onentry", &entry) ||
+        !load_blocks(loader, element, number, "onexit", &leave))
         return false;
     smew__loader_state(loader, number)->entry = entry;
     smew__loader_state(loader, number)->exit = leave;
-    return load_initial(loader, element, number) && load_transitions(loader, element, number);
+    return smew__scxml_done_data(loader, element, number) &&
+           load_initial(loader, element, number) && load_transitions(loader, element, number);
 }
 
 /* ---- the way in ---------------------------------------------------------------------- */
@@ -551,7 +527,8 @@ static bool load_document(struct scxml *scxml, const struct smew__element *root)
         return false;
     name = name ? name : loader->name;
     loader->chart->id = smew__intern(loader, name, strlen(name));
-    if (!loader->chart->id)
+    smew__scxml_find_scripts(loader, root);
+    if (!loader->chart->id || !smew__scxml_prologue(loader, root))
         return false;
     for (uint32_t i = 0; i < SMEW__COUNT(loader->states, struct smew__state); i++) {
         const struct smew__element *element =
@@ -563,24 +540,51 @@ static bool load_document(struct scxml *scxml, const struct smew__element *root)
     return smew__load_finish(loader);
 }
 
+/* One that lies in another document has been read with it. */
 static bool read_scxml(struct smew__loader *loader)
 {
-    struct smew__xml_problem problem;
+    struct smew__xml_problem problem = {0};
     struct scxml scxml = {.loader = loader};
-    uint32_t count;
     bool fine;
 
     loader->chart->scxml = true;
-    struct smew__element *root =
-        smew__xml_parse(&loader->scratch, loader->text, loader->size, &count, &problem);
-    if (!root && !problem.text)
+    if (!loader->root)
+        loader->root = smew__xml_parse(&loader->scratch, loader->text, loader->size,
+                                       &loader->element_count, &problem);
+    if (!loader->root && !problem.text)
         return smew__no_memory(loader);
-    if (!root)
+    if (!loader->root)
         return smew__refuse_offset(loader, problem.offset, problem.text);
     smew__buffer_init(&scxml.elements);
-    fine = mark_all(loader, root, count) && load_document(&scxml, root);
+    fine = mark_all(loader, loader->root, loader->element_count) &&
+           load_document(&scxml, loader->root);
     smew__buffer_fini(&scxml.elements);
     return fine;
+}
+
+/* For that while the element is the root of a document of its own. */
+bool smew__scxml_inside(struct smew__loader *around, struct smew__element *root,
+                        struct smew_chart **chart)
+{
+    struct smew__loader loader = {.name = around->name,
+                                  .text = around->text,
+                                  .size = around->size,
+                                  .error = around->error,
+                                  .root = root,
+                                  .element_count = around->element_count,
+                                  .generation = around->generation + 1};
+    struct smew__element *parent = root->parent;
+    struct smew__element *next = root->next;
+
+    if (loader.generation > SMEW__HEIGHT_MAX)
+        return smew__refuse(around, SMEW_LIMIT, smew__place(root),
+                            "machines are invoked more than %d generations deep", SMEW__HEIGHT_MAX);
+    root->parent = NULL;
+    root->next = NULL;
+    around->status = smew__load(&loader, read_scxml, around->behavior, chart);
+    root->parent = parent;
+    root->next = next;
+    return around->status == SMEW_OK;
 }
 
 enum smew_status smew_chart_load_scxml(const char *text, size_t size_bytes, const char *name,

@@ -131,6 +131,46 @@ static bool parse_or(struct cond *cond, uint32_t *guard)
     return true;
 }
 
+/* Looks at no more than the words: the parser says what is wrong with their order. */
+bool smew__scxml_is_plain(const char *cond)
+{
+    static const char *const words[] = {"true", "false", "!", "(", ")", "||", "&&"};
+
+    while (*(cond += strspn(cond, " \t\r\n"))) {
+        size_t i = 0;
+
+        if (strncmp(cond, "In(", 3) == 0) {
+            const char *id = cond + 3 + strspn(cond + 3, " \t\r\n");
+            const char *end = *id == '\'' || *id == '"' ? strchr(id + 1, *id) : NULL;
+
+            if (!end || strcspn(end + 1, ")") != strspn(end + 1, " \t\r\n"))
+                return false;
+            cond = strchr(end, ')');
+            if (!cond)
+                return false;
+            cond++;
+            continue;
+        }
+        while (i < sizeof words / sizeof *words && strncmp(cond, words[i], strlen(words[i])) != 0)
+            i++;
+        if (i == sizeof words / sizeof *words)
+            return false;
+        cond += strlen(words[i]);
+    }
+    return true;
+}
+
+static bool load_expression(struct cond *cond, uint32_t *guard)
+{
+    struct smew__script script = {.kind = SMEW__SCRIPT_VALUE};
+    struct smew__guard made = {.kind = SMEW__GUARD_SCRIPT};
+
+    if (!smew__load_code(cond->loader, cond->at, &script.value.code))
+        return false;
+    made.script = smew__load_script(cond->loader, &script);
+    return made.script && add(cond, &made, guard);
+}
+
 bool smew__scxml_cond(struct smew__loader *loader, const struct smew__element *element,
                       uint32_t *guard)
 {
@@ -140,6 +180,8 @@ bool smew__scxml_cond(struct smew__loader *loader, const struct smew__element *e
     *guard = SMEW__NONE;
     if (!cond.at)
         return true;
+    if (loader->chart->scripted && !smew__scxml_is_plain(cond.at))
+        return load_expression(&cond, guard);
     return parse_or(&cond, guard) &&
            (starts(&cond, "") && *cond.at == '\0' ? true : smew__refuse_script(loader, element));
 }

@@ -16,12 +16,18 @@
 
 bool smew__refuse_script(struct smew__loader *loader, const struct smew__element *element)
 {
+    if (loader->model && strcmp(loader->model, "ecmascript") != 0)
+        return smew__refuse(loader, SMEW_UNSUPPORTED, smew__place(element),
+                            "<%.40s> needs the data model \"ecmascript\", not \"%.40s\"",
+                            element->name, loader->model);
+    if (!smew__script_engine())
+        return smew__refuse(loader, SMEW_UNSUPPORTED, smew__place(element),
+                            "<%.40s> needs a script engine, which this build does not have: "
+                            "install duktape-dev and build smew again",
+                            element->name);
     return smew__refuse(loader, SMEW_UNSUPPORTED, smew__place(element),
-                        "<%.40s> needs a script engine, which this build does not have",
-                        element->name);
+                        "<%.40s> has something that smew does not do", element->name);
 }
-
-static bool load_content(struct smew__loader *loader, const struct smew__element *element);
 
 static uint32_t action_count(struct smew__loader *loader)
 {
@@ -72,8 +78,14 @@ static bool load_raise(struct smew__loader *loader, const struct smew__element *
     struct smew__action action = {.kind = SMEW__ACTION_RAISE};
     const char *event;
 
-    return need_event(loader, element, &event) &&
-           smew__load_message(loader, event, "", &action.message) && add_action(loader, &action);
+    static const struct smew__origin raised = {.type = "internal"};
+
+    if (!need_event(loader, element, &event) ||
+        !smew__load_message(loader, event, "", &action.message))
+        return false;
+    if (loader->chart->scripted)
+        ((struct smew__message *)(uintptr_t)action.message)->origin = &raised;
+    return add_action(loader, &action);
 }
 
 /* CSS2's times: "1.5s", "100ms". */
@@ -233,7 +245,7 @@ static bool load_if(struct smew__loader *loader, const struct smew__element *ele
         bool other = smew__is(child, "else");
 
         if (!other && !smew__is(child, "elseif")) {
-            if (!load_content(loader, child))
+            if (!smew__scxml_one(loader, child))
                 return false;
             continue;
         }
@@ -256,7 +268,7 @@ static bool load_if(struct smew__loader *loader, const struct smew__element *ele
 
 /* ---- all of them --------------------------------------------------------------------- */
 
-static bool load_content(struct smew__loader *loader, const struct smew__element *element)
+bool smew__scxml_one(struct smew__loader *loader, const struct smew__element *element)
 {
     static const struct {
         const char *name;
@@ -266,10 +278,13 @@ static bool load_content(struct smew__loader *loader, const struct smew__element
                  {"cancel", load_cancel},
                  {"log", load_log},
                  {"if", load_if},
-                 {"assign", smew__refuse_script},
-                 {"script", smew__refuse_script},
-                 {"foreach", smew__refuse_script}};
+                 {"assign", smew__scxml_script},
+                 {"script", smew__scxml_script},
+                 {"foreach", smew__scxml_script}};
 
+    if (loader->chart->scripted &&
+        (smew__is(element, "send") || smew__is(element, "cancel") || smew__is(element, "log")))
+        return smew__scxml_script(loader, element);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (smew__is(element, kinds[i].name))
             return kinds[i].load(loader, element);
@@ -282,8 +297,10 @@ bool smew__scxml_block(struct smew__loader *loader, const struct smew__element *
 {
     run->first = action_count(loader);
     for (const struct smew__element *child = element->first; child; child = child->next)
-        if (!load_content(loader, child))
+        if (!smew__scxml_one(loader, child))
             return false;
+    if (!smew__scxml_end_block(loader, run->first))
+        return false;
     run->count = action_count(loader) - run->first;
     return true;
 }

@@ -4,8 +4,8 @@
  * Literals of a chart: contexts, params, outputs, and the members of events as JSON payloads.
  *
  * Members keep JavaScript's order, so that what a chart writes out looks as it does there.
- * XState's `{"@expr": …}` is an expression of a script; it is refused until there is an engine
- * to run it.
+ * XState's `{"@expr": …}` is an expression of a script; where one may stand, the caller
+ * asks for it first (chart/load_script.c), and here it is refused.
  */
 
 #include "chart/load.h"
@@ -69,8 +69,7 @@ bool smew__load_value(struct smew__loader *loader, struct smew__json json, unsig
         return smew__refuse(loader, SMEW_LIMIT, json, "a value is more than %d levels deep",
                             SMEW__DEPTH_MAX);
     if (is_expression(loader, json))
-        return smew__refuse(loader, SMEW_UNSUPPORTED, json,
-                            "an expression needs a script engine, which this build does not have");
+        return smew__refuse(loader, SMEW_UNSUPPORTED, json, "an expression cannot stand here");
     if (json_is_object(json.value) || json_is_array(json.value)) {
         if (!load_members(loader, json, depth, NULL, &made))
             return false;

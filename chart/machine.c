@@ -15,6 +15,7 @@
 
 #include "base/alloc.h"
 #include "base/utf8.h"
+#include "chart/world.h"
 
 static const struct smew_value empty_context = {.type = SMEW_VALUE_OBJECT};
 
@@ -94,7 +95,9 @@ void smew__machine_free(struct smew_machine *machine)
         smew__timers_fini(&machine->family->timers);
     smew__queue_fini(&machine->internal);
     smew__queue_fini(&machine->external);
+    smew__effects_clear(machine);
     smew__free(machine->effects.items);
+    smew__world_free(machine);
     smew__free(machine->error);
     smew__context_fini(&machine->context);
     smew_chart_unref(machine->chart);
@@ -116,6 +119,7 @@ static void begin(struct smew_machine *machine, uint64_t now_ns)
 
     family->running = true;
     family->own_events = 0;
+    family->script_steps = 0;
     if (now_ns > family->now_ns)
         family->now_ns = now_ns;
     machine->handled = false;
@@ -208,6 +212,7 @@ enum smew_status smew_machine_advance(struct smew_machine *machine, uint64_t now
         if (timer.due_ns > family->now_ns) {
             family->now_ns = timer.due_ns;
             family->own_events = 0;
+            family->script_steps = 0;
         }
         smew__deliver(timer.machine, &timer.target, timer.message);
     }
@@ -233,7 +238,12 @@ bool smew_machine_can(struct smew_machine *machine, const struct smew_event *eve
     machine->family->running = true; /* guards are called */
     machine->event = &message;
     machine->event_id = message.event_id;
+    machine->event_serial++;
+    machine->asking = true;
+    machine->family->script_steps = 0;
     can = smew__select_any(machine);
+    machine->asking = false;
+    machine->event_serial++;
     machine->event = NULL;
     machine->family->running = false;
     return can;
@@ -359,7 +369,11 @@ enum smew_life smew_machine_life(const struct smew_machine *machine)
 
 const struct smew_value *smew_machine_output(const struct smew_machine *machine)
 {
-    return machine->life == SMEW_LIFE_DONE ? machine->chart->output : NULL;
+    const struct smew_value *own = machine->world ? smew__world_result(machine) : NULL;
+
+    if (machine->life != SMEW_LIFE_DONE)
+        return NULL;
+    return own ? own : machine->chart->output;
 }
 
 const char *smew_machine_error(const struct smew_machine *machine)

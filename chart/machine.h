@@ -43,12 +43,15 @@
  *     queue.c       events that wait
  *     timers.c      events that are due later
  *     context.c     data, with an undo
+ *     world.c       a machine's script session: its variables, events and errors
+ *     script_act.c  what scripts do: assign, loop, log
+ *     script_send.c what scripts send
  *     inspect.c     what is to be seen: states, tags, children, as text and JSON
  *     snapshot.c    the whole family as a document, for restore.c
  *
  * What is the same for XState and SCXML lives here; what differs is lowered by the loaders, or is
  * a flag of the chart.  Guards, actions, delays and services reach the program through the tables
- * of callbacks only; a script's data model would be one more kind of callback, of the loader's.
+ * of callbacks only; scripts run in a session of the machine's own, behind chart/script.h.
  *
  * One allocation holds a machine, its sets and its id; lists get memory when they are first used
  * and keep it, so that a machine that is warm allocates nothing for an event.  Bounds: microsteps
@@ -142,6 +145,8 @@ struct smew__child {
     const char *id; /* interned by the parent's chart */
     const struct smew__actor *actor;
     const struct smew_value *input;
+    struct smew_value *own_input; /* the same, where it was evaluated; else NULL */
+    const struct smew__invoke *invoke;
     struct smew_machine *parent;
     struct smew_machine *machine; /* NULL for a service */
     struct smew__child *next;     /* among the dead */
@@ -168,6 +173,7 @@ struct smew__family {
     struct smew__child *dead; /* freed when the present call ends */
     uint32_t serials;         /* of children, so far */
     uint32_t own_events;      /* in the present call, since time went on */
+    int64_t script_steps;     /* that scripts have taken, likewise */
     bool running;             /* inside a call: its callbacks cannot call in again */
     bool observing;           /* … but in `transition` they may take a snapshot */
 };
@@ -185,8 +191,10 @@ struct smew_machine {
     struct smew__queue external;       /* from relatives and from itself */
     struct smew__effects effects;      /* of the present macrostep */
     struct smew__children children;
-    uint32_t event_id;        /* the present event's in this chart */
-    enum smew_status failure; /* the first one of the present macrostep */
+    struct smew__world *world; /* of scripts; NULL: nothing was evaluated yet */
+    uint32_t event_serial;     /* counts the events that were handled */
+    uint32_t event_id;         /* the present event's in this chart */
+    enum smew_status failure;  /* the first one of the present macrostep */
     uint32_t selected_count;
     uint32_t line_count;
     uint8_t life;    /* enum smew_life */
@@ -196,6 +204,7 @@ struct smew_machine {
     bool handled;    /* in the present call: a transition was enabled */
     bool changed;    /* in the present call: the configuration became another one */
     bool illegal;    /* has ever been in a configuration that SCXML would not call legal */
+    bool asking;     /* smew_machine_can: errors of conditions are nobody's */
     bool modified;   /* in the present microstep: context or history, or a final state */
     /* Sets of states, each of `words`; leaf_max selected transitions and leaves behind. */
     uint64_t *rest; /* configuration and history when the machine was last at rest */
@@ -299,8 +308,15 @@ void smew__exit_all(struct smew_machine *machine);
 
 /* ---- act.c --------------------------------------------------------------------------- */
 
-/* Stops at the first failure. */
-void smew__run_actions(struct smew_machine *machine, struct smew__run actions);
+/* Stops at the first failure; false: an error of a script left its rest undone. */
+bool smew__run_actions(struct smew_machine *machine, struct smew__run actions);
+/* A raise or a send.  Takes over an owned message.  False: nobody can ever be its target. */
+bool smew__act_send(struct smew_machine *machine, const struct smew__action *action);
+/* A text for the host's log: arguments as console.log() has them. */
+void smew__act_log(struct smew_machine *machine, const struct smew_value *arguments);
+/* An internal event of the platform's; `payload` is JSON. */
+void smew__raise_error(struct smew_machine *machine, const char *type, const char *payload,
+                       const char *send_id);
 void smew__call_action(struct smew_machine *machine, const struct smew__action *action,
                        const struct smew_event *event);
 bool smew__guard_holds(struct smew_machine *machine, uint32_t guard);
@@ -311,6 +327,8 @@ void smew__raise_refused(struct smew_machine *machine, const char *type, const c
 /* ---- effects.c ----------------------------------------------------------------------- */
 
 void smew__effects_put(struct smew_machine *machine, const struct smew__effect *effect);
+/* Forgets them. */
+void smew__effects_clear(struct smew_machine *machine);
 /* Does them in order; the list is empty afterwards. */
 void smew__effects_do(struct smew_machine *machine);
 
@@ -364,6 +382,10 @@ void smew__message_free(const struct smew__message *message);
 /* A copy of an event, for the heap; NULL: no memory. */
 struct smew__message *smew__message_copy(const struct smew_chart *chart,
                                          const struct smew_event *event);
+/* The same with an origin, which is copied too. */
+struct smew__message *smew__message_from(const struct smew_chart *chart,
+                                         const struct smew_event *event,
+                                         const struct smew__origin *origin);
 
 /* ---- timers.c ------------------------------------------------------------------------ */
 

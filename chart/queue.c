@@ -20,16 +20,61 @@ void smew__message_free(const struct smew__message *message)
         smew__free((void *)(uintptr_t)message);
 }
 
+static size_t text_size(const char *text)
+{
+    return text ? strlen(text) + 1 : 0;
+}
+
+static const char *place_text(char **at, const char *text)
+{
+    size_t size = text_size(text);
+    char *placed = *at;
+
+    if (!text)
+        return NULL;
+    memcpy(placed, text, size);
+    *at += size;
+    return placed;
+}
+
+static size_t origin_size(const struct smew__origin *origin)
+{
+    return text_size(origin->send_id) + text_size(origin->origin) + text_size(origin->invoke_id) +
+           text_size(origin->target);
+}
+
+/* Behind the message: the origin, then its texts from `at` on. */
+static void place_origin(struct smew__message *message, const struct smew__origin *origin, char *at)
+{
+    struct smew__origin *placed = (struct smew__origin *)(void *)(message + 1);
+
+    placed->type = origin->type; /* a literal */
+    placed->send_id = place_text(&at, origin->send_id);
+    placed->origin = place_text(&at, origin->origin);
+    placed->invoke_id = place_text(&at, origin->invoke_id);
+    placed->target = place_text(&at, origin->target);
+    message->origin = placed;
+}
+
 struct smew__message *smew__message_copy(const struct smew_chart *chart,
                                          const struct smew_event *event)
 {
+    return smew__message_from(chart, event, NULL);
+}
+
+struct smew__message *smew__message_from(const struct smew_chart *chart,
+                                         const struct smew_event *event,
+                                         const struct smew__origin *origin)
+{
     size_t type_size = strlen(event->type) + 1;
+    size_t origin_at = origin ? sizeof *origin : 0;
     struct smew__message *message =
-        smew__alloc(sizeof *message + type_size + event->payload_size + 1);
+        smew__alloc(sizeof *message + origin_at + type_size + event->payload_size + 1 +
+                    (origin ? origin_size(origin) : 0));
 
     if (!message)
         return NULL;
-    char *text = memcpy((char *)(message + 1), event->type, type_size);
+    char *text = memcpy((char *)(message + 1) + origin_at, event->type, type_size);
     char *payload = text + type_size;
     if (event->payload_size > 0)
         memcpy(payload, event->payload, event->payload_size);
@@ -40,6 +85,9 @@ struct smew__message *smew__message_copy(const struct smew_chart *chart,
                                          .content = event->content};
     message->event_id = smew__chart_event_id(chart, text, type_size - 1);
     message->owned = true;
+    message->origin = NULL;
+    if (origin)
+        place_origin(message, origin, payload + event->payload_size + 1);
     return message;
 }
 

@@ -205,6 +205,8 @@ static bool read_target(struct smew__restore *restore, const struct smew_machine
     } else if (name) {
         target->to = SMEW__TO_NAMED;
         target->name = find_name(machine->chart, name, false);
+        if (!target->name && machine->chart->scripted)
+            target->name = name; /* the timer's message will keep it */
         return target->name || smew__restore_refuse(restore, "\"%.100s\" never sends to \"%.100s\"",
                                                     machine->chart->id, name);
     } else {
@@ -213,6 +215,22 @@ static bool read_target(struct smew__restore *restore, const struct smew_machine
         target->to = SMEW__TO_CHILD;
         target->child = (uint32_t)serial;
     }
+    return true;
+}
+
+/* What a script named lives in the message. */
+static bool keep_names(struct smew__timer *timer, struct smew__message **message)
+{
+    struct smew__origin origin = {.send_id = timer->send_id, .target = timer->target.name};
+    struct smew__message *named =
+        smew__message_from(timer->machine->chart, &(*message)->event, &origin);
+
+    if (!named)
+        return false;
+    smew__message_free(*message);
+    *message = named;
+    timer->send_id = named->origin->send_id;
+    timer->target.name = named->origin->target;
     return true;
 }
 
@@ -231,11 +249,19 @@ static bool read_timer(struct smew__restore *restore, const json_t *json)
                               &in_ns) ||
         !read_target(restore, timer.machine, json_object_get(json, "to"), &timer.target))
         return false;
-    if (id && !(send_id && (timer.send_id = find_name(timer.machine->chart, send_id, true))))
+    if (id && send_id)
+        timer.send_id = find_name(timer.machine->chart, send_id, true);
+    if (id && send_id && !timer.send_id && timer.machine->chart->scripted)
+        timer.send_id = send_id;
+    if (id && !timer.send_id)
         return smew__restore_refuse(restore, "a timer's id is of no send");
     if (!smew__restore_event(restore, timer.machine, json_object_get(json, "event"), &message)) {
         smew__message_free(message);
         return false;
+    }
+    if (timer.machine->chart->scripted && !keep_names(&timer, &message)) {
+        smew__message_free(message);
+        return smew__restore_no_memory(restore);
     }
     timer.message = message;
     timer.due_ns = family->now_ns + in_ns;

@@ -18,6 +18,7 @@
 
 #include "base/alloc.h"
 #include "base/utf8.h"
+#include "chart/world.h"
 
 static const struct smew__message start_message = {.event = {.type = "xstate.init", .payload = ""},
                                                    .event_id = SMEW__NONE};
@@ -46,6 +47,7 @@ static void take_event(struct smew_machine *machine, struct smew__queued item)
 {
     machine->event = item.message;
     machine->event_id = item.event_id;
+    machine->event_serial++;
     smew__select_event(machine);
 }
 
@@ -97,7 +99,7 @@ static void discard(struct smew_machine *machine)
 {
     smew__queue_fini(&machine->internal);
     smew__queue_fini(&machine->external);
-    machine->effects.count = 0;
+    smew__effects_clear(machine);
     smew__timers_forget(&machine->family->timers, machine);
 }
 
@@ -115,7 +117,7 @@ static void fail(struct smew_machine *machine)
 
 static void end(struct smew_machine *machine)
 {
-    const struct smew_value *output = machine->chart->output;
+    const struct smew_value *output = smew_machine_output(machine);
     size_t size = output ? smew_value_json(output, NULL, 0) + 1 : 0;
     char *text = size > 0 ? smew__alloc(size) : NULL;
 
@@ -162,6 +164,8 @@ static void conclude(struct smew_machine *machine, bool handled, bool first)
 {
     bool changed;
 
+    if (machine->world)
+        smew__world_export(machine);
     if (machine->failure != SMEW_OK) {
         fail(machine);
         return;
@@ -208,10 +212,16 @@ static void keep_error(struct smew_machine *machine, const struct smew_event *ev
 
 /* ---- one event ----------------------------------------------------------------------- */
 
-static void run_event(struct smew_machine *machine, struct smew__queued item)
+static void run_event(struct smew_machine *machine, struct smew__queued item, bool outside)
 {
     bool handled;
 
+    if (machine->chart->receives) {
+        machine->event = item.message;
+        machine->event_id = item.event_id;
+        machine->event_serial++;
+        smew__script_receive(machine, item.message, outside);
+    }
     take_event(machine, item);
     handled = machine->selected_count > 0;
     if (!handled && !machine->chart->scxml && is_error_of_child(&item.message->event))
@@ -231,8 +241,9 @@ static void count_own_event(struct smew_machine *machine)
 }
 
 /* Raised events wait at rest only when an effect was refused: those come first. */
-static bool take_waiting(struct smew_machine *machine, struct smew__queued *item)
+static bool take_waiting(struct smew_machine *machine, struct smew__queued *item, bool *outside)
 {
+    *outside = machine->internal.count == 0;
     return smew__queue_take(&machine->internal, item) || smew__queue_take(&machine->external, item);
 }
 
@@ -264,12 +275,13 @@ static void halt(struct smew_machine *machine)
 void smew__machine_process(struct smew_machine *machine)
 {
     struct smew__queued item;
+    bool outside;
 
     machine->processing = true;
-    while (goes_on(machine) && !machine->stopping && take_waiting(machine, &item)) {
+    while (goes_on(machine) && !machine->stopping && take_waiting(machine, &item, &outside)) {
         count_own_event(machine);
         if (machine->failure == SMEW_OK)
-            run_event(machine, item);
+            run_event(machine, item, outside);
         smew__message_free(item.message);
     }
     if (machine->failure != SMEW_OK && machine->life == SMEW_LIFE_ACTIVE)
@@ -282,7 +294,7 @@ void smew__machine_process(struct smew_machine *machine)
 void smew__machine_handle(struct smew_machine *machine, const struct smew__message *message)
 {
     machine->processing = true;
-    run_event(machine, (struct smew__queued){message, message->event_id});
+    run_event(machine, (struct smew__queued){message, message->event_id}, true);
     smew__machine_process(machine);
 }
 
@@ -311,10 +323,11 @@ static void deliver_outside(struct smew_machine *machine, const char *name,
 
     if (host->send_to)
         status = host->send_to(machine, name, &message->event, host->owner);
-    smew__message_free(message);
+    if (status != SMEW_OK)
+        smew__raise_refused(machine, "error.communication", name, status);
+    smew__message_free(message); /* the name may lie in it */
     if (status == SMEW_OK)
         return;
-    smew__raise_refused(machine, "error.communication", name, status);
     if (machine->open && !machine->processing)
         smew__machine_process(machine);
 }
@@ -333,7 +346,11 @@ void smew__deliver(struct smew_machine *machine, const struct smew__target *targ
                            smew__queue_put(&machine->internal, message, message->event_id));
         break;
     case SMEW__TO_PARENT:
-        smew__relay(machine->parent, message);
+        if (machine->parent->chart->scxml && machine->self->place == SMEW__GONE) {
+            smew__message_free(message); /* W3C's: one that is cancelled is not heard any more */
+            break;
+        }
+        smew__relay(machine->parent, smew__script_signed(machine, message));
         break;
     case SMEW__TO_CHILD:
         child = smew__child_numbered(machine, target->child);

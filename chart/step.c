@@ -11,6 +11,7 @@
  */
 
 #include "chart/machine.h"
+#include "chart/world.h"
 
 static const struct smew__state *state_of(const struct smew_machine *machine, uint32_t state)
 {
@@ -59,7 +60,7 @@ static void leave_states(struct smew_machine *machine)
     for (; at != SMEW__SET_END; at = smew__set_previous(machine->exits, at)) {
         const struct smew__state *state = state_of(machine, at);
 
-        smew__run_actions(machine, state->exit);
+        (void)smew__run_actions(machine, state->exit);
         for (uint32_t i = 0; i < state->invokes.count; i++)
             smew__child_remove(machine, machine->chart->invokes[state->invokes.first + i].id);
         smew__set_remove(machine->active, at);
@@ -73,7 +74,7 @@ static void enter_state(struct smew_machine *machine, const struct smew__state *
 {
     for (uint32_t i = 0; i < state->invokes.count; i++)
         (void)smew__child_add(machine, state->invokes.first + i);
-    smew__run_actions(machine, state->entry);
+    (void)smew__run_actions(machine, state->entry);
     for (uint32_t i = 0; i < state->invokes.count; i++)
         smew__child_start_later(machine, machine->chart->invokes[state->invokes.first + i].id);
 }
@@ -85,7 +86,7 @@ static void run_history_defaults(struct smew_machine *machine, const struct smew
         uint16_t history = machine->chart->histories[state->histories.first + i];
 
         if (smew__set_has(machine->defaults, history))
-            smew__run_actions(machine, state_of(machine, history)->initial_actions);
+            (void)smew__run_actions(machine, state_of(machine, history)->initial_actions);
     }
 }
 
@@ -114,9 +115,12 @@ static bool is_complete(const struct smew_machine *machine, uint32_t number)
     return true;
 }
 
+/* NULL stands for one that there was no memory for. */
 static void raise(struct smew_machine *machine, const struct smew__message *message)
 {
-    smew__machine_fail(machine, smew__queue_put(&machine->internal, message, message->event_id));
+    smew__machine_fail(machine,
+                       message ? smew__queue_put(&machine->internal, message, message->event_id)
+                               : SMEW_NO_MEMORY);
 }
 
 /* Was it raised in this microstep, when `waiting` events were in the queue at its beginning? */
@@ -136,7 +140,7 @@ static void report_final(struct smew_machine *machine, uint32_t number, uint32_t
     uint32_t around = state->parent;
 
     if (around != SMEW__NO_STATE && state_of(machine, around)->kind == SMEW__COMPOUND) {
-        raise(machine, state->done);
+        raise(machine, state->done_data ? smew__world_done(machine, state) : state->done);
         around = state_of(machine, around)->parent;
     }
     while (around != SMEW__NO_STATE && state_of(machine, around)->kind == SMEW__PARALLEL &&
@@ -148,6 +152,8 @@ static void report_final(struct smew_machine *machine, uint32_t number, uint32_t
     if (around == SMEW__NO_STATE) {
         machine->life = SMEW_LIFE_DONE;
         machine->modified = true;
+        if (state->done_data)
+            smew__world_output(machine, state);
     }
 }
 
@@ -174,7 +180,7 @@ static bool enter_states(struct smew_machine *machine)
         smew__set_add(machine->active, at);
         enter_state(machine, state);
         if (smew__set_has(machine->defaults, at))
-            smew__run_actions(machine, state->initial_actions);
+            (void)smew__run_actions(machine, state->initial_actions);
         run_history_defaults(machine, state);
         if (state->kind == SMEW__FINAL)
             report_final(machine, at, waiting);
@@ -211,7 +217,7 @@ void smew__exit_all(struct smew_machine *machine)
     uint32_t at = smew__set_previous(machine->active, machine->chart->state_count);
 
     for (; at != SMEW__SET_END; at = smew__set_previous(machine->active, at))
-        smew__run_actions(machine, state_of(machine, at)->exit);
+        (void)smew__run_actions(machine, state_of(machine, at)->exit);
 }
 
 /* ---- the whole ----------------------------------------------------------------------- */
@@ -257,7 +263,7 @@ bool smew__microstep(struct smew_machine *machine)
     changed = remember_all(machine);
     leave_states(machine);
     for (uint32_t i = 0; i < count; i++)
-        smew__run_actions(machine, selected(machine, i)->actions);
+        (void)smew__run_actions(machine, selected(machine, i)->actions);
     for (uint32_t i = 0; i < count; i++)
         smew__transition_entries(machine, selected(machine, i));
     changed = enter_states(machine) || changed || !are_back(machine);
@@ -271,6 +277,8 @@ bool smew__microstep(struct smew_machine *machine)
 void smew__microstep_initial(struct smew_machine *machine)
 {
     begin(machine);
+    if (machine->chart->prologue.count > 0)
+        smew__world_begin(machine);
     smew__initial_entries(machine);
     (void)enter_states(machine);
     move_line(machine);

@@ -26,11 +26,17 @@ void smew__timers_fini(struct smew__timers *timers)
     *timers = (struct smew__timers){0};
 }
 
+/* A chart's ids are interned, a script's are its own. */
+static bool is_same(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
 static void forget_id(struct smew__timers *timers, const struct smew_machine *machine,
                       const char *send_id)
 {
     for (uint32_t i = 0; send_id && !machine->chart->scxml && i < timers->count; i++)
-        if (timers->items[i].send_id == send_id && timers->items[i].machine == machine)
+        if (is_same(timers->items[i].send_id, send_id) && timers->items[i].machine == machine)
             timers->items[i].cancellable = false;
 }
 
@@ -86,7 +92,7 @@ void smew__timers_cancel(struct smew__timers *timers, const struct smew_machine 
     for (uint32_t i = 0; i < timers->count; i++) {
         const struct smew__timer *timer = &timers->items[i];
 
-        if (timer->cancellable && timer->send_id == send_id && timer->machine == machine)
+        if (timer->cancellable && is_same(timer->send_id, send_id) && timer->machine == machine)
             smew__message_free(timer->message);
         else
             timers->items[kept++] = *timer;

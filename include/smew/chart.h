@@ -85,6 +85,12 @@ struct smew_named_chart {
     struct smew_chart *chart;
 };
 
+/* A text that an SCXML chart's <script src> or <data src> names: no loader reads files for it. */
+struct smew_named_text {
+    const char *name; /* as `src` has it */
+    const char *text; /* terminated */
+};
+
 /* The names a chart may use.  A name that is missing here is a load error that says where. */
 struct smew_behavior {
     size_t size; /* sizeof(struct smew_behavior) */
@@ -111,6 +117,15 @@ struct smew_behavior {
      */
     const struct smew_named_action *effects;
     size_t effect_count;
+    const struct smew_named_text *texts;
+    size_t text_count;
+    /*
+     * What the chart's scripts may take; 0: the default.  Steps are of the script engine, and those
+     * of one call (send, advance to the next deadline, …) are shared by the whole family; bytes are
+     * of each machine.  An expression that needs more is an error (see smew_chart_load_scxml).
+     */
+    uint64_t script_steps; /* 50 million: a tenth of a second or so; from 1 million on */
+    size_t script_bytes;   /* 8 MiB; from 256 KiB on */
 };
 #define SMEW_BEHAVIOR_INIT SMEW_SIZED(struct smew_behavior)
 
@@ -121,9 +136,16 @@ struct smew_behavior {
  * text and the behaviour's tables are copied, its functions are called later.  Any thread.
  *
  * SYNTAX with one sentence: `traffic.json:5:34: target "nowhere" does not exist in "light"`.
- * UNSUPPORTED, with a sentence of the same form, for what smew does not have: expressions of a
- * script, snapshots of a child as events (`onSnapshot`).  LIMIT (depth, states, names), TOO_BIG (16
- * MiB), NO_MEMORY.  Release with smew_chart_unref().
+ * UNSUPPORTED, with a sentence of the same form, for what smew does not have: snapshots of a child
+ * as events (`onSnapshot`), scripts where they cannot stand.  LIMIT (depth, states, names), TOO_BIG
+ * (16 MiB), NO_MEMORY.  Release with smew_chart_unref().
+ *
+ * Expressions: {"@expr": TEXT, "@lang": "ecmascript"} may be a guard, or any value (or all) of an
+ * action's params, a guard's params, @xstate.assign's context, @xstate.log's args, an event that is
+ * raised, sent or emitted, and its delay in milliseconds; "@lang" may be left out.  The text is one
+ * expression of ECMAScript 5.1, in which `context` and `event` (the payload's members and `type`)
+ * can be read.  One that throws, or takes more than it may, fails the machine, as an error of a
+ * child does that nothing handles: REJECTED or LIMIT, with smew_machine_error().
  */
 SMEW_API SMEW_MUST_USE enum smew_status smew_chart_load_json(const char *text, size_t size_bytes,
                                                              const char *name,
@@ -132,9 +154,25 @@ SMEW_API SMEW_MUST_USE enum smew_status smew_chart_load_json(const char *text, s
                                                              struct smew_error *error);
 
 /*
- * The same from W3C's SCXML, with its semantics.  The data model is `null`: conditions are made of
- * In('id'), true, false, !, && and ||; what needs a script (data, assign, other expressions) is
- * refused as UNSUPPORTED.  An invoke's `src` is a name of the behaviour.
+ * The same from W3C's SCXML, with its semantics.  An invoke's `src` is a name of the behaviour; a
+ * document may also lie in the <content> of the invoke.
+ *
+ * The data model `null` is always there: conditions are made of In('id'), true, false, !, && and
+ * ||. `ecmascript` (which a chart without a data model gets too) is there where smew was built with
+ * duktape-dev installed; else what needs it is UNSUPPORTED.  A chart that evaluates nothing costs
+ * no script session, whatever it calls its data model.
+ *
+ * Data are variables of the machine's own session.  When an event was run to completion, all that
+ * JSON can say is in smew_machine_context(), and so in snapshots; functions come back by running
+ * the chart's global scripts again; other values (cycles, undefined, NaN) do not.  Date.now() is
+ * the machine's time, Math.random() the same in every run.
+ *
+ * An error of a script is the event error.execution, with {"message": …}, and ends its block; so
+ * does a script that takes more steps, memory or stack than it may (smew_behavior).  One that
+ * makes the engine itself run on, by a regular expression say, stops the machine: LIMIT, with data
+ * and states from before that event.
+ *
+ * Not there: srcexpr, XML as data, the Basic HTTP event processor.
  */
 SMEW_API SMEW_MUST_USE enum smew_status smew_chart_load_scxml(const char *text, size_t size_bytes,
                                                               const char *name,

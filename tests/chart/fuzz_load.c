@@ -5,7 +5,7 @@
 
 #include "chart/chart.h"
 
-enum { TEXT_MAX = 1 << 16, ITERATIONS = 20, EVENTS = 16 };
+enum { TEXT_MAX = 1 << 16, ITERATIONS = 20, EVENTS = 16, SCRIPT_STEPS = 3000000 };
 
 static void run(struct smew_chart *chart)
 {
@@ -13,6 +13,7 @@ static void run(struct smew_chart *chart)
     char text[128];
     uint64_t now_ns = 0;
 
+    chart->script_steps = SCRIPT_STEPS;
     chart->iterations_max = ITERATIONS; /* an endless chart is as interesting after a few rounds */
     if (smew_machine_create(chart, "m", NULL, &machine) != SMEW_OK)
         abort();
