@@ -15,7 +15,7 @@
 #include "bus/trail.h"
 #include "serialization/record_plain.h"
 
-/* Once with options and once without, which saves a third of the instructions. */
+/* Once with options and once without: the compiler leaves out what is not there. */
 #define INLINE static inline __attribute__((always_inline))
 
 enum { TOGETHER = 16 }; /* records that are committed at once: nobody waits long for the first */

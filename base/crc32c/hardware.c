@@ -100,7 +100,7 @@ TARGET static uint32_t add_pieces(uint32_t crc, const uint8_t **at, size_t *size
 #include <sys/auxv.h>
 
 #define TARGET
-#define CRC_8(crc, value) add_eight(crc, value)
+#define CRC_8(crc, value) add_eight((uint32_t)(crc), value)
 #define CRC_4(crc, value) add_four(crc, value)
 #define CRC_1(crc, value) add_one(crc, value)
 #define CRC_PIECES(crc, at, size) (crc)
