@@ -157,13 +157,15 @@ static inline bool smew__lane_writer_fits(const struct smew__lane_writer *writer
  * Room for a record with this body, to be written in place: *record is where its header goes, the
  * body follows; the first 8 bytes of that place are not the caller's.  TOO_BIG (more than half a
  * lane), FULL (look at the answers, then wait), BUSY (another record is being written), CLOSED (the
- * consumer has left, has put the lane in quarantine, or is broken; or the end was said).
+ * consumer has left, has put the lane in quarantine, or is broken; or the end was said), *record
+ * NULL.
  */
 static inline enum smew_status smew__lane_writer_reserve(struct smew__lane_writer *writer,
                                                          uint64_t body_size, uint8_t **record)
 {
     uint64_t size;
 
+    *record = NULL;
     if (!smew__lane_writer_is_open(writer))
         return SMEW_CLOSED;
     if (writer->reserved != 0)
