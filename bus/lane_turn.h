@@ -30,13 +30,17 @@
  * lanes than that takes.
  *
  * Invariants, whenever nobody holds `reading`:
- *   1  SHARED: each lane is armed for the bell, or its inbound channel is due on the service
- * thread. 2  TAKEN: the guard's timer is set. 3  ASLEEP: each lane is armed for the bell; or it is
- * armed for its word, and the poller goes to sleep with what that said before; or its word has
- * changed since, and the poller comes. So nothing that is committed waits longer than two periods
- * of the guard for somebody to read it, whatever the program does.  A program with a loop of its
- * own (smew_bus_fd) leaves lanes SHARED and unread: its fd tells only of what the service thread
- * has read.
+ *
+ *   1  SHARED: each lane is armed for the bell, or its channel is due on the service thread.
+ *
+ *   2  TAKEN: the guard's timer is set.
+ *
+ *   3  ASLEEP: each lane is armed for the bell; or it is armed for its word, and the poller goes to
+ *      sleep with what that said before; or its word has changed since, and the poller comes.
+ *
+ * So nothing that is committed waits longer than two periods of the guard for somebody to read it,
+ * whatever the program does.  A program with a loop of its own (smew_bus_fd) leaves lanes SHARED
+ * and unread: its fd tells only of what the service thread has read.
  *
  * The guard stays set beside a poller that sleeps and is woken often, since setting it wakes the
  * service thread; it ends when it comes twice into the same sleep.  For as long as it is set a
