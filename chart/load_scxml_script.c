@@ -241,7 +241,7 @@ static bool load_each(struct smew__loader *loader, const struct smew__element *e
 {
     struct smew__script script = {.kind = SMEW__SCRIPT_EACH, .depth = loader->lists};
     uint32_t first = action_count(loader);
-    const char *array;
+    const char *array = NULL;
 
     if (++loader->lists > SMEW__DEPTH_MAX)
         return smew__refuse(loader, SMEW_LIMIT, smew__place(element),
@@ -372,8 +372,8 @@ bool smew__scxml_data(struct smew__loader *loader, const struct smew__element *e
         return false;
     at = script->strict_count;
     for (const struct smew__element *child = element->first; child; child = child->next) {
-        if (smew__is(child, "param")      ? !add_param(loader, child, &params[at++])
-            : smew__is(element, "invoke") ? false
+        if (params && smew__is(child, "param") ? !add_param(loader, child, &params[at++])
+            : smew__is(element, "invoke")      ? false
             : smew__is(child, "content")
                 ? !read_content(loader, child, &script->value)
                 : !smew__refuse(loader, SMEW_SYNTAX, smew__place(child),
@@ -449,7 +449,7 @@ bool smew__scxml_prologue(struct smew__loader *loader, const struct smew__elemen
     if (!loader->chart->scripted)
         return true;
     prologue->first = action_count(loader);
-    for (const struct smew__element *at = root; at; at = next_element(at))
+    for (const struct smew__element *at = next_element(root); at; at = next_element(at))
         if (smew__is(at, "data") &&
             !load_data(loader, at, loader->binds_late && at->parent->parent != root))
             return false;

@@ -136,49 +136,14 @@ static inline uint64_t smew__lane_writer_body_max(const struct smew__lane_writer
     return smew__ring_record_max(writer->memory) - sizeof(struct smew__record_header);
 }
 
-static inline bool smew__lane_writer_is_open(const struct smew__lane_writer *writer)
-{
-    /* Relaxed: seen late, it costs a record that is sent again. */
-    return !writer->broken && !writer->ended &&
-           atomic_load_explicit(&writer->memory->cursors->state, memory_order_relaxed) ==
-               SMEW__LANE_OPEN;
-}
-
-/* W2 and W3. */
-static inline bool smew__lane_writer_fits(const struct smew__lane_writer *writer, uint64_t size)
-{
-    return writer->sealed_number - writer->tail_number < writer->memory->window &&
-           writer->sealed_position + size + sizeof(struct smew__record_header) -
-                   writer->tail_position <=
-               writer->memory->ring_bytes;
-}
-
 /*
  * Room for a record with this body, to be written in place: *record is where its header goes, the
  * body follows; the first 8 bytes of that place are not the caller's.  TOO_BIG (more than half a
  * lane), FULL (look at the answers, then wait), BUSY (another record is being written), CLOSED (the
- * consumer has left, has put the lane in quarantine, or is broken; or the end was said), *record
- * NULL.
+ * consumer has left, has put the lane in quarantine, or is broken; or the end was said).
  */
-static inline enum smew_status smew__lane_writer_reserve(struct smew__lane_writer *writer,
-                                                         uint64_t body_size, uint8_t **record)
-{
-    uint64_t size;
-
-    *record = NULL;
-    if (!smew__lane_writer_is_open(writer))
-        return SMEW_CLOSED;
-    if (writer->reserved != 0)
-        return SMEW_BUSY;
-    if (body_size > smew__lane_writer_body_max(writer))
-        return SMEW_TOO_BIG;
-    size = sizeof(struct smew__record_header) + smew__ring_padded(body_size);
-    if (!smew__lane_writer_fits(writer, size))
-        return SMEW_FULL;
-    writer->reserved = size;
-    *record = smew__ring_at(writer->memory, writer->sealed_position);
-    return SMEW_OK;
-}
+enum smew_status smew__lane_writer_reserve(struct smew__lane_writer *writer, uint64_t body_size,
+                                           uint8_t **record);
 
 /*
  * Seals what was written, publish 1; it may be shorter than what was reserved.  The caller has

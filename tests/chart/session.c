@@ -37,9 +37,10 @@ static void open(struct world *world)
     *world = (struct world){
         .engine = smew__script_engine(), .steps = SMEW__SCRIPT_STEPS, .now_ns = UINT64_C(5000000)};
     smew__buffer_init(&world->result.text);
-    if (!world->engine)
+    if (world->engine)
+        assert_int_equal(world->engine->create(&host, &world->session), SMEW_OK);
+    else
         skip();
-    assert_int_equal(world->engine->create(&host, &world->session), SMEW_OK);
 }
 
 static void close(struct world *world)

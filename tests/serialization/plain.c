@@ -95,7 +95,7 @@ static void test_written_as_by_the_other(void **state)
     (void)state;
     for (int i = 0; i < 5000; i++) {
         uint8_t payload[PAYLOAD_MOST], one[ROOM], other[ROOM];
-        struct smew__record_plain plain = plain_of(&random, payload), again;
+        struct smew__record_plain plain = plain_of(&random, payload), again = {0};
         struct smew__envelope envelope = envelope_of(&plain);
         struct smew__record_header header, other_header;
         struct smew__record_shape shape;

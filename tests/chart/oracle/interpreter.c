@@ -373,10 +373,9 @@ static void macrostep(struct oracle *oracle)
 /* Whatever the machine sends itself is processed too.  On failure nothing but the log remains. */
 static void process(struct oracle *oracle)
 {
-    struct oracle before = *oracle;
-
     for (int i = 0; oracle->life == ORACLE_ACTIVE; i++) {
         struct oracle_enabled enabled;
+        struct oracle before;
 
         if (!dequeue(&oracle->external, &oracle->event))
             return;
