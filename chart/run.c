@@ -192,7 +192,7 @@ static bool is_error_of_child(const struct smew_event *event)
 {
     static const char prefix[] = "xstate.error.actor";
 
-    return strncmp(event->type, prefix, sizeof prefix - 1) == 0;
+    return event->type[0] == prefix[0] && strncmp(event->type, prefix, sizeof prefix - 1) == 0;
 }
 
 /* What a child failed of, and nothing handles, is what the machine fails of. */

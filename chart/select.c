@@ -219,7 +219,7 @@ bool smew__select_any(struct smew_machine *machine)
 
 /* Runs of descendants are nested or apart: they meet in the smaller one, where a state is active.
  */
-static bool leave_the_same(const struct smew_machine *machine, const struct smew__transition *a,
+static bool leave_the_same(struct smew_machine *machine, const struct smew__transition *a,
                            const struct smew__transition *b)
 {
     struct smew__reach x;
@@ -234,7 +234,7 @@ static bool leave_the_same(const struct smew_machine *machine, const struct smew
 }
 
 /* Is a transition preempted by one of those kept so far? */
-static bool is_preempted(const struct smew_machine *machine, uint32_t number, uint32_t kept)
+static bool is_preempted(struct smew_machine *machine, uint32_t number, uint32_t kept)
 {
     const struct smew_chart *chart = machine->chart;
     const struct smew__transition *it = &chart->transitions[number];
