@@ -142,7 +142,7 @@ uint32_t smew__chart_event_id(const struct smew_chart *chart, const char *name, 
     at = smew__event_hash(name, size);
     while ((id = chart->index[at++ & chart->index_mask]) != SMEW__NONE) {
         known = chart->events[id];
-        if (known->size == size && memcmp(known->name, name, size) == 0)
+        if (known->size == size && smew__same_name(known->name, name, size))
             return id;
     }
     return smew__chart_wildcard(chart, name, size, SMEW__NONE);

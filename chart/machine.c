@@ -133,7 +133,8 @@ static enum smew_status end(struct smew_machine *machine, struct smew_step *step
                                    .changed = machine->changed,
                                    .done = machine->life == SMEW_LIFE_DONE};
     enum smew_status status = machine->life == SMEW_LIFE_FAILED ? machine->failure : SMEW_OK;
-    smew__children_bury(machine->family);
+    if (machine->family->dead)
+        smew__children_bury(machine->family);
     machine->family->running = false;
     return status;
 }

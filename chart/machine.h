@@ -275,7 +275,7 @@ void smew__shown_states(const struct smew_machine *machine, uint64_t *set);
 
 /* Fills `selected` with what the present event enables. */
 void smew__select_event(struct smew_machine *machine);
-/* … with what no event enables. */
+/* … with what no event enables; for charts that have such transitions. */
 void smew__select_always(struct smew_machine *machine);
 /* Drops those that others of `selected` preempt. */
 void smew__select_resolve(struct smew_machine *machine);

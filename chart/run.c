@@ -75,13 +75,13 @@ static void run_to_rest(struct smew_machine *machine)
             break;
         }
         machine->selected_count = 0;
-        if (look)
+        if (look && machine->chart->has_always)
             smew__select_always(machine);
         if (machine->selected_count > 0) {
             look = take_selected(machine) || machine->chart->scxml;
             continue;
         }
-        if (!smew__queue_take(&machine->internal, &next))
+        if (machine->internal.count == 0 || !smew__queue_take(&machine->internal, &next))
             break;
         retire(machine->event, first);
         take_event(machine, next);
@@ -137,7 +137,8 @@ static bool commit(struct smew_machine *machine)
     bool changed = !smew__set_equal(machine->rest, machine->active, smew__words(machine));
 
     smew__set_copy(machine->rest, machine->active, rest_words(machine));
-    smew__context_commit(&machine->context);
+    if (machine->context.undo_count > 0)
+        smew__context_commit(&machine->context);
     smew__context_begin(&machine->context);
     if (machine->children.count > 0)
         smew__children_commit(machine);
@@ -278,7 +279,9 @@ void smew__machine_process(struct smew_machine *machine)
     bool outside;
 
     machine->processing = true;
-    while (goes_on(machine) && !machine->stopping && take_waiting(machine, &item, &outside)) {
+    while (goes_on(machine) && !machine->stopping &&
+           machine->internal.count + machine->external.count > 0 &&
+           take_waiting(machine, &item, &outside)) {
         count_own_event(machine);
         if (machine->failure == SMEW_OK)
             run_event(machine, item, outside);

@@ -185,8 +185,6 @@ void smew__select_always(struct smew_machine *machine)
     const struct smew_chart *chart = machine->chart;
 
     machine->selected_count = 0;
-    if (!chart->has_always)
-        return;
     if (chart->scxml) {
         select_scxml(machine, true);
         return;
