@@ -255,7 +255,8 @@ struct smew__event_entry {
     uint32_t id;
     uint32_t wider; /* the longest other wildcard that matches it, or SMEW__NONE */
     bool wildcard;
-    bool named; /* some `on` has it: what smew_chart_event() lists */
+    bool named;                /* some `on` has it: what smew_chart_event() lists */
+    struct smew__message bare; /* the event of that name without a payload: for whoever raises it */
 };
 
 struct smew_chart {
