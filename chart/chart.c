@@ -50,6 +50,7 @@ static void destroy(struct smew_chart *chart)
     smew__free(chart->leaves);
     smew__free(chart->index);
     smew__free(chart->plans);
+    smew__free(chart->wanted);
     smew__table_fini(&chart->by_name);
     smew__table_fini(&chart->by_prefix);
     smew__arena_fini(&chart->arena);

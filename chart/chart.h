@@ -293,6 +293,8 @@ struct smew_chart {
     uint32_t *index;              /* of all entries, by smew__event_hash(); plan.c */
     uint32_t index_mask;
     uint64_t *plans;         /* of transitions; NULL: there are none */
+    uint64_t *wanted;        /* for each state a set of events; NULL: too large.  plan.c */
+    uint32_t wanted_words;   /* of a state's */
     uint64_t *leaves;        /* the set of states without children */
     uint32_t leaf_max;       /* leaves that can be active at once */
     bool overlapping;        /* targets exclude each other somewhere: then all of them */

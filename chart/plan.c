@@ -12,6 +12,9 @@
  * The *index* finds an event by its name: open addressing with a hash that takes eight bytes at a
  * time, since every event asks, and with names in a quarter of the places, since there are few.
  *
+ * What is *wanted* in a state are the events that it or a state around it has a row for.  A leaf
+ * that wants nothing of an event asks nobody.
+ *
  * Failure modes: no memory fails the load.
  */
 
@@ -22,7 +25,7 @@
 #include "base/alloc.h"
 #include "chart/machine.h"
 
-enum { PLANS_MOST_BYTES = 1 << 20, INDEX_SHARE = 4 };
+enum { PLANS_MOST_BYTES = 1 << 20, WANTED_MOST_BYTES = 1 << 16, INDEX_SHARE = 4 };
 
 /* ---- plans --------------------------------------------------------------------------- */
 
@@ -86,7 +89,45 @@ static bool index_events(struct smew_chart *chart)
     return true;
 }
 
+/* ---- what is wanted ------------------------------------------------------------------ */
+
+/* Has the state's own row for that event, or for a wildcard that matches it? */
+static bool has_row(const struct smew_chart *chart, uint32_t state, uint32_t event)
+{
+    struct smew__run rows = chart->states[state].rows;
+
+    for (; event != SMEW__NONE; event = chart->events[event]->wider)
+        for (uint32_t i = rows.first; i < rows.first + rows.count; i++)
+            if (chart->rows[i].event == event)
+                return true;
+    return false;
+}
+
+static bool list_wanted(struct smew_chart *chart)
+{
+    size_t words = smew__set_words(chart->event_count);
+    size_t bytes = chart->state_count * words * sizeof *chart->wanted;
+
+    if (bytes == 0 || bytes > WANTED_MOST_BYTES)
+        return true;
+    chart->wanted = smew__calloc(1, bytes);
+    if (!chart->wanted)
+        return false;
+    chart->wanted_words = (uint32_t)words;
+    for (uint32_t i = 0; i < chart->state_count; i++) {
+        uint64_t *set = chart->wanted + i * words;
+
+        if (i > 0) /* parents come first */
+            smew__set_copy(set, chart->wanted + chart->states[i].parent * words, words);
+        for (uint32_t event = 0; chart->states[i].rows.count > 0 && event < chart->event_count;
+             event++)
+            if (!smew__set_has(set, event) && has_row(chart, i, event))
+                smew__set_add(set, event);
+    }
+    return true;
+}
+
 bool smew__plan(struct smew_chart *chart)
 {
-    return plan_all(chart) && index_events(chart);
+    return plan_all(chart) && index_events(chart) && list_wanted(chart);
 }

@@ -213,6 +213,14 @@ static void keep_error(struct smew_machine *machine, const struct smew_event *ev
 
 /* ---- one event ----------------------------------------------------------------------- */
 
+/* Did the event that nothing took leave nothing behind?  A guard may have, and scripts. */
+static bool is_at_rest(const struct smew_machine *machine)
+{
+    return machine->failure == SMEW_OK && !machine->chart->has_always && !machine->world &&
+           machine->internal.count + machine->effects.count + machine->children.count == 0 &&
+           machine->context.undo_count == 0 && machine->life == SMEW_LIFE_ACTIVE;
+}
+
 static void run_event(struct smew_machine *machine, struct smew__queued item, bool outside)
 {
     bool handled;
@@ -229,6 +237,12 @@ static void run_event(struct smew_machine *machine, struct smew__queued item, bo
         keep_error(machine, &item.message->event);
     else
         (void)take_selected(machine);
+    if (!handled && is_at_rest(machine)) {
+        smew__context_begin(&machine->context);
+        notify(machine, false, false);
+        machine->event = NULL;
+        return;
+    }
     run_to_rest(machine);
     conclude(machine, handled, false);
     machine->event = NULL;
