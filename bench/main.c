@@ -2,7 +2,8 @@
 /*
  * smew-bench: measures smew against the reference ring and against what else there is, on this
  * computer.  The options are read here, the rows made by cells.c, survey.c, place.c or waits.c,
- * sampled by schedule.c and printed by report.c; `sync` does all of it by itself, in sync.c.
+ * sampled by schedule.c and printed by report.c; `sync` and
+ * `chart` do all of it by themselves, in sync.c and chart.c.
  *
  * Ctrl-C ends the sampling; what was sampled until then is still printed.
  */
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/chart.h"
 #include "bench/load.h"
 #include "bench/report.h"
 #include "bench/schedule.h"
@@ -26,7 +28,9 @@ struct settings {
     size_t (*make_rows)(const struct bench_filter *filter, struct bench_row **rows);
     bool json;
     bool list;
-    bool sync; /* no rows of peers: sync.c */
+    bool sync;  /* no rows of peers: sync.c */
+    bool chart; /* neither: chart.c */
+    const char *xstate;
     struct bench_filter filter;
     struct bench_plan plan;
 };
@@ -42,7 +46,7 @@ static void on_signal(int number)
 static void usage(FILE *out)
 {
     (void)fputs(
-        "smew-bench [cells | peers | place | waits | sync] [OPTION...]\n"
+        "smew-bench [cells | peers | place | waits | sync | chart] [OPTION...]\n"
         "\n"
         "  cells                what smew has to reach, as ratios of paired samples (the default)\n"
         "  peers                absolute figures of every peer of this build\n"
@@ -51,6 +55,8 @@ static void usage(FILE *out)
         "  sync                 locks and flags of base/sync/ against the C library's; takes "
         "--only,\n"
         "                       --rounds, --sample-ms, --count (operations), --json, --list\n"
+        "  chart                the chart engine and a mailbox against XState; takes the same\n"
+        "                       (--count is of events) and --xstate\n"
         "\n"
         "  --scheme NAME        smew only over this scheme: shm, pipe, inproc\n"
         "  --only TEXT          only rows with this text in their names\n"
@@ -63,6 +69,7 @@ static void usage(FILE *out)
         "  --rounds N           samples of each row; default 9, at most 64\n"
         "  --sample-ms MS       how long a sample should last; default 40\n"
         "  --count N            messages of each producer, instead\n"
+        "  --xstate FOLDER      chart: whose node_modules has xstate\n"
         "  --no-probe           does not ask how far apart the cores are, and takes every sample\n"
         "  --json               a document instead of a table\n"
         "  --list               the rows and no sample\n"
@@ -136,6 +143,9 @@ static bool read_option(int option, const char *argument, struct settings *setti
         return (plan->count = number(argument, 1000000000)) != 0;
     case 'n':
         return plan->no_probe = true;
+    case 'x':
+        settings->xstate = argument;
+        return true;
     case 'j':
         return settings->json = true;
     default:
@@ -155,6 +165,8 @@ static bool read_table(const char *name, struct settings *settings)
         settings->make_rows = bench_waits;
     else if (strcmp(name, "sync") == 0)
         settings->sync = true;
+    else if (strcmp(name, "chart") == 0)
+        settings->chart = true;
     else
         return false;
     return true;
@@ -175,6 +187,7 @@ static int read_arguments(int count, char **arguments, struct settings *settings
         {"rounds", required_argument, NULL, 'r'},
         {"sample-ms", required_argument, NULL, 'm'},
         {"count", required_argument, NULL, 'c'},
+        {"xstate", required_argument, NULL, 'x'},
         {"json", no_argument, NULL, 'j'},
         {"no-probe", no_argument, NULL, 'n'},
         {"list", no_argument, NULL, 'L'},
@@ -232,13 +245,18 @@ static int measure(struct settings *settings, struct bench_row *rows, size_t cou
     return fine && !atomic_load_explicit(&stop, memory_order_relaxed) ? 0 : 1;
 }
 
-static int run_sync(const struct settings *settings)
+static int run_without_peers(const struct settings *settings)
 {
     const struct bench_filter *filter = &settings->filter;
 
     if (filter->scheme != NULL || filter->peer != NULL || filter->size > 0 ||
         filter->producers > 0 || filter->placed || filter->waits || filter->trips_only)
-        return complain("sync has no peers to choose by", "see --help");
+        return complain("this table has no peers to choose by", "see --help");
+    if (settings->chart)
+        return bench_chart(&settings->plan, &(struct bench_chart_what){.only = filter->only,
+                                                                       .xstate = settings->xstate,
+                                                                       .list = settings->list,
+                                                                       .json = settings->json});
     return bench_sync(&settings->plan, &(struct bench_sync_what){.only = filter->only,
                                                                  .list = settings->list,
                                                                  .json = settings->json});
@@ -259,8 +277,8 @@ int main(int argument_count, char **arguments)
         return code;
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
-    if (settings.sync)
-        return run_sync(&settings);
+    if (settings.sync || settings.chart)
+        return run_without_peers(&settings);
     settings.plan.progress = isatty(STDERR_FILENO) != 0;
     count = settings.make_rows(&settings.filter, &rows);
     if (count == 0) {

@@ -10,10 +10,9 @@
 /* Of the processors; what a computer does by itself. */
 static const double quiet_below = 0.03;
 
-enum { CELL_SIZE = 64, NAME_WIDTH = 44, RATIO_WIDTH = 27, FIGURE_WIDTH = 9 };
+enum { CELL_SIZE = BENCH_AMOUNT_SIZE, NAME_WIDTH = 44, RATIO_WIDTH = 27, FIGURE_WIDTH = 9 };
 
-/* Three digits and a unit. */
-static const char *amount(double value, bool time_ns, char text[CELL_SIZE])
+const char *bench_amount(double value, bool time_ns, char text[BENCH_AMOUNT_SIZE])
 {
     static const char *const rates[] = {"/s", "k/s", "M/s", "G/s"};
     static const char *const times[] = {"ns", "us", "ms", "s"};
@@ -30,7 +29,7 @@ static const char *amount(double value, bool time_ns, char text[CELL_SIZE])
 static const char *one_ratio(const struct bench_row *row, double value, char text[CELL_SIZE])
 {
     if (row->opponent.peer == NULL)
-        return amount(value, row->subject.metric != BENCH_RATE, text);
+        return bench_amount(value, row->subject.metric != BENCH_RATE, text);
     (void)snprintf(text, CELL_SIZE,
                    value >= 100  ? "%.0fx"
                    : value >= 10 ? "%.1fx"
@@ -68,11 +67,11 @@ static void print_row(FILE *out, const struct bench_row *row)
     ratio_text(row, same ? BENCH_SAME : BENCH_NEAR, near);
     ratio_text(row, BENCH_FAR, far);
     if (row->count > 0)
-        (void)amount(bench_row_figures(row, false).median, row->subject.metric != BENCH_RATE,
-                     subject);
+        (void)bench_amount(bench_row_figures(row, false).median, row->subject.metric != BENCH_RATE,
+                           subject);
     if (row->count > 0 && row->opponent.peer != NULL)
-        (void)amount(bench_row_figures(row, true).median, row->opponent.metric != BENCH_RATE,
-                     opponent);
+        (void)bench_amount(bench_row_figures(row, true).median, row->opponent.metric != BENCH_RATE,
+                           opponent);
     (void)fprintf(out, "%-*s %8s %8s  %-*s %-*s %*s %*s  %s", NAME_WIDTH, row->name, floor, goal,
                   RATIO_WIDTH, near, RATIO_WIDTH, far, FIGURE_WIDTH, subject, FIGURE_WIDTH,
                   opponent, bench_verdict_text(bench_row_verdict(row)));

@@ -8,6 +8,11 @@
 
 #include "bench/row.h"
 
+enum { BENCH_AMOUNT_SIZE = 64 };
+
+/* Three digits and a unit: "12.5 M/s", or "38 us" of nanoseconds. */
+const char *bench_amount(double value, bool time_ns, char text[BENCH_AMOUNT_SIZE]);
+
 /*
  * Whatever was asked of a row says its verdict; of the others only the figures are printed.
  * `others`: the share of the processors that other programs had meanwhile (load.h).

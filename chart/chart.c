@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "chart/plan.h"
 
 struct smew_chart *smew__chart_create(void)
 {
@@ -47,6 +48,9 @@ static void destroy(struct smew_chart *chart)
     smew__free(chart->events);
     smew__free(chart->event_names);
     smew__free(chart->leaves);
+    smew__free(chart->index);
+    smew__free(chart->plans);
+    smew__free(chart->wanted);
     smew__table_fini(&chart->by_name);
     smew__table_fini(&chart->by_prefix);
     smew__arena_fini(&chart->arena);
@@ -129,9 +133,20 @@ uint32_t smew__chart_wildcard(const struct smew_chart *chart, const char *name, 
 
 uint32_t smew__chart_event_id(const struct smew_chart *chart, const char *name, size_t size)
 {
-    const struct smew__event_entry *entry = smew__table_get(&chart->by_name, name, size);
+    const struct smew__event_entry *known;
+    uint32_t at, id;
 
-    return entry ? entry->id : smew__chart_wildcard(chart, name, size, SMEW__NONE);
+    if (!chart->index) { /* it is being loaded */
+        known = smew__table_get(&chart->by_name, name, size);
+        return known ? known->id : smew__chart_wildcard(chart, name, size, SMEW__NONE);
+    }
+    at = smew__event_hash(name, size);
+    while ((id = chart->index[at++ & chart->index_mask]) != SMEW__NONE) {
+        known = chart->events[id];
+        if (known->size == size && smew__same_name(known->name, name, size))
+            return id;
+    }
+    return smew__chart_wildcard(chart, name, size, SMEW__NONE);
 }
 
 /* Compares a key with the path's next segment, in which a backslash takes the next character. */

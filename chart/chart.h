@@ -112,8 +112,12 @@ struct smew__transition {
     uint16_t source;
     bool reenter;
     bool has_target; /* one that has none changes no state */
+    uint16_t first;  /* with a plan: its reach */
+    uint16_t end;
     struct smew__run targets;
     struct smew__run actions;
+    /* The states that it enters, then those of them by default; NULL: depends on the machine. */
+    const uint64_t *plan;
 };
 
 enum smew__guard_kind {
@@ -251,7 +255,8 @@ struct smew__event_entry {
     uint32_t id;
     uint32_t wider; /* the longest other wildcard that matches it, or SMEW__NONE */
     bool wildcard;
-    bool named; /* some `on` has it: what smew_chart_event() lists */
+    bool named;                /* some `on` has it: what smew_chart_event() lists */
+    struct smew__message bare; /* the event of that name without a payload: for whoever raises it */
 };
 
 struct smew_chart {
@@ -285,10 +290,15 @@ struct smew_chart {
     struct smew__table by_name;   /* every entry by its whole name */
     struct smew__table by_prefix; /* "foo" for the entry "foo.*" */
     uint32_t anything;            /* the entry "*", or SMEW__NONE */
-    uint64_t *leaves;             /* the set of states without children */
-    uint32_t leaf_max;            /* leaves that can be active at once */
-    bool overlapping;             /* targets exclude each other somewhere: then all of them */
-    uint32_t iterations_max;      /* microsteps until an event must have come to rest */
+    uint32_t *index;              /* of all entries, by smew__event_hash(); plan.c */
+    uint32_t index_mask;
+    uint64_t *plans;         /* of transitions; NULL: there are none */
+    uint64_t *wanted;        /* for each state a set of events; NULL: too large.  plan.c */
+    uint32_t wanted_words;   /* of a state's */
+    uint64_t *leaves;        /* the set of states without children */
+    uint32_t leaf_max;       /* leaves that can be active at once */
+    bool overlapping;        /* targets exclude each other somewhere: then all of them */
+    uint32_t iterations_max; /* microsteps until an event must have come to rest */
     bool has_always;
     bool scxml;                /* W3C's reading where it differs from XState's */
     bool scripted;             /* something in it evaluates */

@@ -253,12 +253,6 @@ static struct smew_value *in_place(struct smew__context *context, const char *ke
     return member->value;
 }
 
-enum smew_status smew__context_set(struct smew__context *context, const char *key,
-                                   struct smew_value *value)
-{
-    return store(context, key, value);
-}
-
 enum smew_status smew__context_set_number(struct smew__context *context, const char *key,
                                           double number)
 {
@@ -300,5 +294,18 @@ enum smew_status smew__context_set_bool(struct smew__context *context, const cha
     value = smew__value_new(SMEW_VALUE_BOOL);
     if (value)
         value->as.truth = truth;
+    return store(context, key, value);
+}
+
+/* A chart's number goes where the machine has one: else each would make the other's room anew. */
+enum smew_status smew__context_set(struct smew__context *context, const char *key,
+                                   struct smew_value *value)
+{
+    bool charts = value && value->owners == 0;
+
+    if (charts && value->type == SMEW_VALUE_NUMBER && in_place(context, key, SMEW_VALUE_NUMBER))
+        return smew__context_set_number(context, key, value->as.number);
+    if (charts && value->type == SMEW_VALUE_BOOL && in_place(context, key, SMEW_VALUE_BOOL))
+        return smew__context_set_bool(context, key, value->as.truth);
     return store(context, key, value);
 }

@@ -36,7 +36,7 @@ static void cover(struct smew__reach *reach, uint32_t state)
 }
 
 /* Here `first` and `end` are the smallest and the largest of the states that targets stand for. */
-static void cover_targets(const struct smew_machine *machine, struct smew__run targets,
+static void cover_targets(struct smew_machine *machine, struct smew__run targets,
                           struct smew__reach *reach)
 {
     size_t words = smew__words(machine);
@@ -51,6 +51,7 @@ static void cover_targets(const struct smew_machine *machine, struct smew__run t
         }
         const uint64_t *set = smew__remembered(machine, state);
         uint32_t first = smew__set_next(set, words, 0);
+        machine->recalled = true;
         if (first == SMEW__SET_END) {
             cover_targets(machine, state->defaults, reach);
         } else {
@@ -79,8 +80,7 @@ static uint32_t scxml_domain_of(const struct smew_machine *machine,
 }
 
 /* The domain itself, or NO_STATE: everything, the root included. */
-static uint32_t domain_of(const struct smew_machine *machine,
-                          const struct smew__transition *transition)
+static uint32_t domain_of(struct smew_machine *machine, const struct smew__transition *transition)
 {
     const struct smew_chart *chart = machine->chart;
     uint32_t source = transition->source;
@@ -98,11 +98,12 @@ static uint32_t domain_of(const struct smew_machine *machine,
     return around == SMEW__NO_STATE && !transition->reenter ? 0 : around;
 }
 
-struct smew__reach smew__transition_reach(const struct smew_machine *machine,
+struct smew__reach smew__transition_reach(struct smew_machine *machine,
                                           const struct smew__transition *transition)
 {
+    if (transition->plan)
+        return (struct smew__reach){transition->first, transition->end};
     uint32_t domain = domain_of(machine, transition);
-
     if (domain == SMEW__NO_STATE)
         return (struct smew__reach){0, machine->chart->state_count};
     return (struct smew__reach){domain + 1, machine->chart->states[domain].end};
@@ -202,6 +203,7 @@ static void enter_history(struct smew_machine *machine, uint32_t history)
     const struct smew__state *state = state_of(machine, history);
     const uint64_t *set = smew__remembered(machine, state);
 
+    machine->recalled = true;
     if (smew__set_next(set, smew__words(machine), 0) != SMEW__SET_END) {
         enter_remembered(machine, history, set);
         return;
@@ -262,12 +264,27 @@ static void enter_above_targets(struct smew_machine *machine, struct smew__run t
     }
 }
 
+/* A plan holds where nothing in its reach is entered yet: nothing else says what comes along. */
+static bool enter_by_plan(struct smew_machine *machine, const struct smew__transition *transition)
+{
+    size_t words = smew__words(machine);
+
+    if (!transition->plan ||
+        smew__set_any(machine->entries, words, transition->first, transition->end))
+        return false;
+    for (size_t i = 0; i < words; i++) {
+        machine->entries[i] |= transition->plan[i];
+        machine->defaults[i] |= transition->plan[words + i];
+    }
+    return true;
+}
+
 void smew__transition_entries(struct smew_machine *machine,
                               const struct smew__transition *transition)
 {
     uint32_t source = transition->source;
 
-    if (!transition->has_target)
+    if (!transition->has_target || enter_by_plan(machine, transition))
         return;
     uint32_t domain = domain_of(machine, transition);
     for (uint32_t i = 0; i < transition->targets.count; i++) {

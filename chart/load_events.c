@@ -49,6 +49,8 @@ bool smew__load_event(struct smew__loader *loader, const char *name, bool named,
             .id = SMEW__COUNT(loader->events, struct smew__event_entry *),
             .wider = SMEW__NONE,
             .wildcard = is_wildcard(name, size)};
+        entry->bare = (struct smew__message){.event = {.type = entry->name, .payload = ""},
+                                             .event_id = entry->id};
         if (!entry->name || !smew__push(loader, &loader->events, &entry, sizeof entry) ||
             !index_entry(loader, entry))
             return false;

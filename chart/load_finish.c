@@ -10,6 +10,7 @@
  */
 
 #include "chart/load.h"
+#include "chart/plan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -297,5 +298,5 @@ bool smew__load_finish(struct smew__loader *loader)
     join_messages(loader);
     sort_rows(loader);
     take_arrays(loader);
-    return true;
+    return smew__plan(loader->chart) || smew__no_memory(loader);
 }

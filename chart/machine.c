@@ -133,7 +133,8 @@ static enum smew_status end(struct smew_machine *machine, struct smew_step *step
                                    .changed = machine->changed,
                                    .done = machine->life == SMEW_LIFE_DONE};
     enum smew_status status = machine->life == SMEW_LIFE_FAILED ? machine->failure : SMEW_OK;
-    smew__children_bury(machine->family);
+    if (machine->family->dead)
+        smew__children_bury(machine->family);
     machine->family->running = false;
     return status;
 }
@@ -333,6 +334,17 @@ enum smew_status smew_machine_set_json(struct smew_machine *machine, const char 
     return smew__context_set(&machine->context, key, value);
 }
 
+/* One that the chart names is there already; another one is copied.  NULL: no memory. */
+static const struct smew__message *message_of(const struct smew_chart *chart,
+                                              const struct smew_event *event)
+{
+    uint32_t id = smew__chart_event_id(chart, event->type, strlen(event->type));
+
+    if (id != SMEW__NONE && strcmp(chart->events[id]->name, event->type) == 0)
+        return &chart->events[id]->bare;
+    return smew__message_copy(chart, event);
+}
+
 enum smew_status smew_machine_raise(struct smew_machine *machine, const char *event)
 {
     struct smew_event it = {.type = event};
@@ -340,7 +352,7 @@ enum smew_status smew_machine_raise(struct smew_machine *machine, const char *ev
     if (!machine->event || !event || !*event || strcmp(event, "*") == 0 ||
         !smew__utf8_valid(event, strlen(event)))
         return SMEW_INVALID;
-    struct smew__message *message = smew__message_copy(machine->chart, &it);
+    const struct smew__message *message = message_of(machine->chart, &it);
     return message ? smew__queue_put(&machine->internal, message, message->event_id)
                    : SMEW_NO_MEMORY;
 }

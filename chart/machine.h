@@ -37,6 +37,7 @@
  *     select.c      which transitions an event, or none, enables
  *     step.c        one microstep: exit, act, enter
  *     enter.c       which states a transition leaves and enters
+ *     plan.c        the same for all machines, once, where no history has a say
  *     act.c         actions and guards
  *     effects.c     the list of effects, and doing them
  *     children.c    invoked and spawned machines and services
@@ -205,6 +206,7 @@ struct smew_machine {
     bool changed;    /* in the present call: the configuration became another one */
     bool illegal;    /* has ever been in a configuration that SCXML would not call legal */
     bool asking;     /* smew_machine_can: errors of conditions are nobody's */
+    bool recalled;   /* a history state had a say in what a transition changes */
     bool modified;   /* in the present microstep: context or history, or a final state */
     /* Sets of states, each of `words`; leaf_max selected transitions and leaves behind. */
     uint64_t *rest; /* configuration and history when the machine was last at rest */
@@ -273,7 +275,7 @@ void smew__shown_states(const struct smew_machine *machine, uint64_t *set);
 
 /* Fills `selected` with what the present event enables. */
 void smew__select_event(struct smew_machine *machine);
-/* … with what no event enables. */
+/* … with what no event enables; for charts that have such transitions. */
 void smew__select_always(struct smew_machine *machine);
 /* Drops those that others of `selected` preempt. */
 void smew__select_resolve(struct smew_machine *machine);
@@ -288,7 +290,7 @@ struct smew__reach {
     uint32_t end;
 };
 /* Where a transition with targets leaves from. */
-struct smew__reach smew__transition_reach(const struct smew_machine *machine,
+struct smew__reach smew__transition_reach(struct smew_machine *machine,
                                           const struct smew__transition *transition);
 /* Adds to `exits` what a transition leaves, to `entries` and `defaults` what it enters. */
 void smew__transition_exits(struct smew_machine *machine,

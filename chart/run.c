@@ -75,13 +75,13 @@ static void run_to_rest(struct smew_machine *machine)
             break;
         }
         machine->selected_count = 0;
-        if (look)
+        if (look && machine->chart->has_always)
             smew__select_always(machine);
         if (machine->selected_count > 0) {
             look = take_selected(machine) || machine->chart->scxml;
             continue;
         }
-        if (!smew__queue_take(&machine->internal, &next))
+        if (machine->internal.count == 0 || !smew__queue_take(&machine->internal, &next))
             break;
         retire(machine->event, first);
         take_event(machine, next);
@@ -137,7 +137,8 @@ static bool commit(struct smew_machine *machine)
     bool changed = !smew__set_equal(machine->rest, machine->active, smew__words(machine));
 
     smew__set_copy(machine->rest, machine->active, rest_words(machine));
-    smew__context_commit(&machine->context);
+    if (machine->context.undo_count > 0)
+        smew__context_commit(&machine->context);
     smew__context_begin(&machine->context);
     if (machine->children.count > 0)
         smew__children_commit(machine);
@@ -192,7 +193,7 @@ static bool is_error_of_child(const struct smew_event *event)
 {
     static const char prefix[] = "xstate.error.actor";
 
-    return strncmp(event->type, prefix, sizeof prefix - 1) == 0;
+    return event->type[0] == prefix[0] && strncmp(event->type, prefix, sizeof prefix - 1) == 0;
 }
 
 /* What a child failed of, and nothing handles, is what the machine fails of. */
@@ -212,6 +213,14 @@ static void keep_error(struct smew_machine *machine, const struct smew_event *ev
 
 /* ---- one event ----------------------------------------------------------------------- */
 
+/* Did the event that nothing took leave nothing behind?  A guard may have, and scripts. */
+static bool is_at_rest(const struct smew_machine *machine)
+{
+    return machine->failure == SMEW_OK && !machine->chart->has_always && !machine->world &&
+           machine->internal.count + machine->effects.count + machine->children.count == 0 &&
+           machine->context.undo_count == 0 && machine->life == SMEW_LIFE_ACTIVE;
+}
+
 static void run_event(struct smew_machine *machine, struct smew__queued item, bool outside)
 {
     bool handled;
@@ -228,6 +237,12 @@ static void run_event(struct smew_machine *machine, struct smew__queued item, bo
         keep_error(machine, &item.message->event);
     else
         (void)take_selected(machine);
+    if (!handled && is_at_rest(machine)) {
+        smew__context_begin(&machine->context);
+        notify(machine, false, false);
+        machine->event = NULL;
+        return;
+    }
     run_to_rest(machine);
     conclude(machine, handled, false);
     machine->event = NULL;
@@ -278,7 +293,9 @@ void smew__machine_process(struct smew_machine *machine)
     bool outside;
 
     machine->processing = true;
-    while (goes_on(machine) && !machine->stopping && take_waiting(machine, &item, &outside)) {
+    while (goes_on(machine) && !machine->stopping &&
+           machine->internal.count + machine->external.count > 0 &&
+           take_waiting(machine, &item, &outside)) {
         count_own_event(machine);
         if (machine->failure == SMEW_OK)
             run_event(machine, item, outside);

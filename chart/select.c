@@ -71,6 +71,15 @@ static uint32_t state_enabled(struct smew_machine *machine, uint32_t state)
     return SMEW__NONE;
 }
 
+/* Has anybody a row for the event, from that state upwards? */
+static bool is_wanted(const struct smew_machine *machine, uint32_t state)
+{
+    const struct smew_chart *chart = machine->chart;
+
+    return !chart->wanted ||
+           smew__set_has(chart->wanted + (size_t)state * chart->wanted_words, machine->event_id);
+}
+
 /* ---- all active leaves --------------------------------------------------------------- */
 
 static uint32_t next_leaf(const struct smew_machine *machine, const uint64_t *set, uint32_t from)
@@ -166,9 +175,12 @@ void smew__select_event(struct smew_machine *machine)
     while (leaf != SMEW__SET_END) {
         uint32_t following = next_leaf(machine, asked, leaf + 1);
         uint32_t state = leaf;
-        uint32_t found = state_enabled(machine, state);
+        uint32_t found = SMEW__NONE;
+        bool wanted = is_wanted(machine, state);
 
-        while (found == SMEW__NONE) {
+        if (wanted)
+            found = state_enabled(machine, state);
+        while (found == SMEW__NONE && wanted) {
             state = machine->chart->states[state].parent;
             if (state == SMEW__NO_STATE || !may_ask(machine, state, following))
                 break;
@@ -185,8 +197,6 @@ void smew__select_always(struct smew_machine *machine)
     const struct smew_chart *chart = machine->chart;
 
     machine->selected_count = 0;
-    if (!chart->has_always)
-        return;
     if (chart->scxml) {
         select_scxml(machine, true);
         return;
@@ -219,7 +229,7 @@ bool smew__select_any(struct smew_machine *machine)
 
 /* Runs of descendants are nested or apart: they meet in the smaller one, where a state is active.
  */
-static bool leave_the_same(const struct smew_machine *machine, const struct smew__transition *a,
+static bool leave_the_same(struct smew_machine *machine, const struct smew__transition *a,
                            const struct smew__transition *b)
 {
     struct smew__reach x;
@@ -234,7 +244,7 @@ static bool leave_the_same(const struct smew_machine *machine, const struct smew
 }
 
 /* Is a transition preempted by one of those kept so far? */
-static bool is_preempted(const struct smew_machine *machine, uint32_t number, uint32_t kept)
+static bool is_preempted(struct smew_machine *machine, uint32_t number, uint32_t kept)
 {
     const struct smew_chart *chart = machine->chart;
     const struct smew__transition *it = &chart->transitions[number];

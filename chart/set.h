@@ -39,17 +39,23 @@ static inline void smew__set_remove(uint64_t *set, uint32_t state)
 
 static inline void smew__set_clear(uint64_t *set, size_t words)
 {
-    memset(set, 0, words * sizeof *set);
+    if (words == 1) /* nearly all charts: no call */
+        *set = 0;
+    else
+        memset(set, 0, words * sizeof *set);
 }
 
 static inline void smew__set_copy(uint64_t *set, const uint64_t *from, size_t words)
 {
-    memcpy(set, from, words * sizeof *set);
+    if (words == 1)
+        *set = *from;
+    else
+        memcpy(set, from, words * sizeof *set);
 }
 
 static inline bool smew__set_equal(const uint64_t *a, const uint64_t *b, size_t words)
 {
-    return memcmp(a, b, words * sizeof *a) == 0;
+    return words == 1 ? *a == *b : memcmp(a, b, words * sizeof *a) == 0;
 }
 
 /* The first member that is at least `from`, or SMEW__SET_END. */

@@ -18,6 +18,12 @@ static const struct smew__state *state_of(const struct smew_machine *machine, ui
     return &machine->chart->states[state];
 }
 
+static void act(struct smew_machine *machine, struct smew__run actions)
+{
+    if (actions.count > 0) /* most have none: no call */
+        (void)smew__run_actions(machine, actions);
+}
+
 /* ---- leaving ------------------------------------------------------------------------- */
 
 static void remember(struct smew_machine *machine, uint32_t parent, uint32_t history)
@@ -42,6 +48,8 @@ static bool remember_all(struct smew_machine *machine)
     size_t words = smew__words(machine);
     bool some = false;
 
+    if (machine->chart->history_count == 0)
+        return false;
     for (uint32_t at = smew__set_next(machine->exits, words, 0); at != SMEW__SET_END;
          at = smew__set_next(machine->exits, words, at + 1)) {
         struct smew__run histories = state_of(machine, at)->histories;
@@ -60,7 +68,7 @@ static void leave_states(struct smew_machine *machine)
     for (; at != SMEW__SET_END; at = smew__set_previous(machine->exits, at)) {
         const struct smew__state *state = state_of(machine, at);
 
-        (void)smew__run_actions(machine, state->exit);
+        act(machine, state->exit);
         for (uint32_t i = 0; i < state->invokes.count; i++)
             smew__child_remove(machine, machine->chart->invokes[state->invokes.first + i].id);
         smew__set_remove(machine->active, at);
@@ -74,7 +82,7 @@ static void enter_state(struct smew_machine *machine, const struct smew__state *
 {
     for (uint32_t i = 0; i < state->invokes.count; i++)
         (void)smew__child_add(machine, state->invokes.first + i);
-    (void)smew__run_actions(machine, state->entry);
+    act(machine, state->entry);
     for (uint32_t i = 0; i < state->invokes.count; i++)
         smew__child_start_later(machine, machine->chart->invokes[state->invokes.first + i].id);
 }
@@ -86,7 +94,7 @@ static void run_history_defaults(struct smew_machine *machine, const struct smew
         uint16_t history = machine->chart->histories[state->histories.first + i];
 
         if (smew__set_has(machine->defaults, history))
-            (void)smew__run_actions(machine, state_of(machine, history)->initial_actions);
+            act(machine, state_of(machine, history)->initial_actions);
     }
 }
 
@@ -180,7 +188,7 @@ static bool enter_states(struct smew_machine *machine)
         smew__set_add(machine->active, at);
         enter_state(machine, state);
         if (smew__set_has(machine->defaults, at))
-            (void)smew__run_actions(machine, state->initial_actions);
+            act(machine, state->initial_actions);
         run_history_defaults(machine, state);
         if (state->kind == SMEW__FINAL)
             report_final(machine, at, waiting);
@@ -217,7 +225,7 @@ void smew__exit_all(struct smew_machine *machine)
     uint32_t at = smew__set_previous(machine->active, machine->chart->state_count);
 
     for (; at != SMEW__SET_END; at = smew__set_previous(machine->active, at))
-        (void)smew__run_actions(machine, state_of(machine, at)->exit);
+        act(machine, state_of(machine, at)->exit);
 }
 
 /* ---- the whole ----------------------------------------------------------------------- */
@@ -263,7 +271,7 @@ bool smew__microstep(struct smew_machine *machine)
     changed = remember_all(machine);
     leave_states(machine);
     for (uint32_t i = 0; i < count; i++)
-        (void)smew__run_actions(machine, selected(machine, i)->actions);
+        act(machine, selected(machine, i)->actions);
     for (uint32_t i = 0; i < count; i++)
         smew__transition_entries(machine, selected(machine, i));
     changed = enter_states(machine) || changed || !are_back(machine);

@@ -212,12 +212,14 @@ struct passage {
     uint64_t begun_ns;
     uint64_t time_ns;
     bool watched;
+    bool asked;
 };
 
 static void begin(struct smew__event_bus *event_bus, const struct smew__actor *actor, bool asked,
                   struct passage *passage)
 {
     /* A topic longer than an id may be can have no subscribers. */
+    passage->asked = asked;
     passage->watched = strlen(actor->topic) <= SMEW_ID_MAX &&
                        smew_bus_has_subscribers(event_bus->bus, actor->topic);
     if (passage->watched || asked)
@@ -229,7 +231,8 @@ static void begin(struct smew__event_bus *event_bus, const struct smew__actor *a
 static void end(struct smew__event_bus *event_bus, struct smew__actor *actor,
                 enum smew_status status, struct passage *passage)
 {
-    passage->time_ns = smew_now_ns() - passage->begun_ns;
+    if (passage->watched || passage->asked) /* nobody else would hear how long it took */
+        passage->time_ns = smew_now_ns() - passage->begun_ns;
     count(&event_bus->counters.transitions, passage->step.handled);
     count(&event_bus->counters.failed, status == SMEW_LIMIT || status == SMEW_NO_MEMORY);
     schedule(event_bus, actor);

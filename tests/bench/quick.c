@@ -8,7 +8,9 @@
  */
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <jansson.h>
@@ -259,6 +261,36 @@ static void primitives(void **state)
     json_decref(report);
 }
 
+/* A figure of each row; beside XState's only when there is one. */
+static size_t check_charts(const char *arguments, bool beside)
+{
+    json_t *report = bench(arguments);
+    const json_t *rows = json_object_get(report, "rows");
+    const size_t count = json_array_size(rows);
+
+    assert_int_equal(json_is_string(json_object_get(report, "xstate")), beside);
+    for (size_t i = 0; i < count; i++) {
+        const json_t *row = json_array_get(rows, i);
+        const bool bytes = strcmp(json_string_value(json_object_get(row, "unit")), "bytes") == 0;
+
+        assert_true(json_is_null(json_object_get(row, "error")));
+        if (!bytes || !json_is_null(json_object_get(row, "it"))) /* a sanitizer has its own heap */
+            check_spread(json_object_get(row, "it"));
+        assert_int_equal(json_is_null(json_object_get(row, "xstate")), !beside);
+        assert_int_equal(strcmp(json_string_value(json_object_get(row, "verdict")), "no sample") !=
+                             0,
+                         beside || (bytes && !json_is_null(json_object_get(row, "it"))));
+    }
+    json_decref(report);
+    return count;
+}
+
+static void charts(void **state)
+{
+    (void)state;
+    assert_int_equal(check_charts("chart --count 50 --rounds 2 --json", false), 7);
+}
+
 static int exit_code(const char *arguments)
 {
     const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -266,6 +298,46 @@ static int exit_code(const char *arguments)
 
     (void)close(nowhere);
     return support_reap(child, TIMEOUT_MS);
+}
+
+/*
+ * What the bench says to node and makes of its answers, with a node of our own: it takes two
+ * actions an event, so that a chart which runs six is no sample.
+ */
+static void charts_beside_another_engine(void **state)
+{
+    static const char script[] = "#!/bin/sh\n"
+                                 "while read -r line; do\n"
+                                 "    case $line in\n"
+                                 "    *'\"chart\"'*) echo '{\"version\":\"0.0\"}' ;;\n"
+                                 "    *'\"machines\"'*) echo '{\"bytes\":1000}' ;;\n"
+                                 "    *) echo '{\"ns\":1000,\"actions\":100}' ;;\n"
+                                 "    esac\n"
+                                 "done\n";
+    const char *const path = getenv("PATH");
+    char folder[] = "/tmp/smew-bench-node-XXXXXX";
+    char node[64], both[4096];
+    FILE *file;
+
+    (void)state;
+    assert_non_null(path);
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(node, sizeof(node), "%s/node", folder);
+    (void)snprintf(both, sizeof(both), "%s:%s", folder, path);
+    file = fopen(node, "w");
+    assert_non_null(file);
+    assert_true(fputs(script, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(chmod(node, 0700), 0);
+    assert_int_equal(setenv("PATH", both, 1), 0);
+    assert_int_equal(
+        check_charts("chart --only flat --count 50 --rounds 2 --json --xstate /tmp", true), 1);
+    assert_int_equal(
+        check_charts("chart --only idle --count 50 --rounds 2 --json --xstate /tmp", true), 1);
+    assert_int_equal(exit_code("chart --only three --count 50 --rounds 1 --xstate /tmp"), 1);
+    assert_int_equal(setenv("PATH", strchr(both, ':') + 1, 1), 0);
+    assert_int_equal(unlink(node), 0);
+    assert_int_equal(rmdir(folder), 0);
 }
 
 static void wrong_arguments_are_refused(void **state)
@@ -278,7 +350,11 @@ static void wrong_arguments_are_refused(void **state)
     assert_int_equal(exit_code("sync --count 50 --rounds 1 --only spin"), 0);
     assert_int_equal(exit_code("sync --only nothing-of-the-kind"), 2);
     assert_int_equal(exit_code("sync --scheme pipe"), 2);
-    assert_int_equal(exit_code("chart"), 2);
+    assert_int_equal(exit_code("charts"), 2);
+    assert_int_equal(exit_code("chart --list"), 0);
+    assert_int_equal(exit_code("chart --only nothing-of-the-kind"), 2);
+    assert_int_equal(exit_code("chart --peer smew-shm"), 2);
+    assert_int_equal(exit_code("chart --count 50 --rounds 1 --xstate /nowhere"), 1);
     assert_int_equal(exit_code("place --scheme pipe"), 2);
     assert_int_equal(exit_code("place --size 48"), 2);
     assert_int_equal(exit_code("--unheard-of"), 2);
@@ -299,6 +375,8 @@ int main(int count, char **arguments)
         SUPPORT_TEST(in_place_against_copies),
         SUPPORT_TEST(probes_keep_or_drop),
         SUPPORT_TEST(primitives),
+        SUPPORT_TEST(charts),
+        SUPPORT_TEST(charts_beside_another_engine),
         SUPPORT_TEST(wrong_arguments_are_refused),
     };
 
