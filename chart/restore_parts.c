@@ -236,8 +236,8 @@ static bool read_own(struct smew__restore *restore, struct smew_machine *machine
     if (!json)
         return true;
     if (!machine->own || !machine->chart->read_own)
-        return smew__restore_refuse(restore, "the program has no struct for the data of \"%.100s\"",
-                                    machine->chart->id);
+        return smew__restore_refuse(
+            restore, "the program reads no struct of its own for \"%.100s\"", machine->chart->id);
     status = smew__value_of_jansson(json, &value);
     if (status == SMEW_SYNTAX)
         return smew__restore_refuse(restore, "\"own\" nests too deep");

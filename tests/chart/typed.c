@@ -540,7 +540,7 @@ static void test_snapshot_and_struct_differ(void **state)
     assert_int_equal(restore(chart, with, &machine, &error), SMEW_SYNTAX);
     assert_string_equal(error.text, "snapshot: the program's struct for \"m\" refuses \"own\"");
     assert_int_equal(restore(plain, with, &machine, &error), SMEW_SYNTAX);
-    assert_string_equal(error.text, "snapshot: the program has no struct for the data of \"m\"");
+    assert_string_equal(error.text, "snapshot: the program reads no struct of its own for \"m\"");
     (void)snprintf(deep, sizeof deep, "%.*s%0600d}}", (int)(strstr(with, "{\"litres\"") - with),
                    with, 0);
     memset(deep + strlen(deep) - 602, '[', 300);
