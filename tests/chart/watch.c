@@ -85,12 +85,6 @@ static void tell_once(struct smew_machine *machine, const struct smew_event *eve
     smew_machine_unwatch(machine, &once->watch);
 }
 
-static void expect_log(struct kit_log *log, const char *text)
-{
-    assert_string_equal(log->text, text);
-    log->text[0] = '\0';
-}
-
 static void test_watches(void **state)
 {
     struct kit_log log;
@@ -102,15 +96,15 @@ static void test_watches(void **state)
     smew_machine_watch(machine, &once.watch);
     smew_machine_watch(machine, &watch);
     assert_int_equal(kit_send(machine, "ON", NULL, NULL), SMEW_OK);
-    expect_log(&log, "once:ON self:ON[off>on.slow]");
+    kit_expect_log(&log, "once:ON self:ON[off>on.slow]");
     assert_int_equal(kit_send(machine, "FAST", NULL, NULL), SMEW_OK);
-    expect_log(&log, "self:FAST[on.slow>on.fast]");
+    kit_expect_log(&log, "self:FAST[on.slow>on.fast]");
     assert_int_equal(kit_send(machine, "FAST", NULL, NULL), SMEW_OK); /* nobody handles it */
-    expect_log(&log, "self:FAST[on.fast>on.fast=]");
+    kit_expect_log(&log, "self:FAST[on.fast>on.fast=]");
     smew_machine_unwatch(machine, &watch);
     smew_machine_unwatch(machine, &watch); /* fine */
     assert_int_equal(kit_send(machine, "OFF", NULL, NULL), SMEW_OK);
-    expect_log(&log, "");
+    kit_expect_log(&log, "");
     kit_stop(machine);
 }
 
@@ -144,7 +138,7 @@ static void test_before(void **state)
     assert_int_equal(smew_machine_start(machine, 0, NULL), SMEW_OK);
     assert_int_equal(kit_send(machine, "ON", NULL, NULL), SMEW_OK);
     assert_int_equal(kit_send(machine, "FAST", NULL, NULL), SMEW_OK);
-    expect_log(&log, "0 1 0");
+    kit_expect_log(&log, "0 1 0");
     /* Out of `transition` there is no before. */
     assert_int_equal(smew_machine_state_before(machine, text, sizeof text), 0);
     assert_string_equal(text, "");
@@ -182,9 +176,9 @@ static void test_family(void **state)
     host.owner = &log;
     assert_int_equal(smew_machine_create(chart, "self", &host, &machine), SMEW_OK);
     assert_int_equal(smew_machine_start(machine, 0, NULL), SMEW_OK);
-    expect_log(&log, "k:xstate.init[>a] self:xstate.init[>a]");
+    kit_expect_log(&log, "k:xstate.init[>a] self:xstate.init[>a]");
     assert_int_equal(kit_send(machine, "GO", NULL, NULL), SMEW_OK);
-    expect_log(&log, "k:NEXT[a>b.] self:GO[a>a=] self:xstate.done.actor.k[a>b]");
+    kit_expect_log(&log, "k:NEXT[a>b.] self:GO[a>a=] self:xstate.done.actor.k[a>b]");
     smew_machine_destroy(machine);
     smew_chart_unref(chart);
     smew_chart_unref(charts[0].chart);
