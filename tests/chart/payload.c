@@ -79,13 +79,26 @@ static void raise_both(const struct smew_call *call)
     assert_int_equal(smew_machine_raise_event(call->machine, NULL), SMEW_INVALID);
 }
 
+/* A is asked for its payload, B is not; so C may lie where A did. */
+static void raise_next(const struct smew_call *call)
+{
+    struct smew_event event = {.payload_size = 7, .content = SMEW_CONTENT_JSON};
+
+    event.type = *call->event->type == 'G' ? "A" : *call->event->type == 'A' ? "B" : "C";
+    event.payload = *event.type == 'A' ? "{\"n\":1}" : "{\"n\":2}";
+    assert_int_equal(smew_machine_raise_event(call->machine, &event), SMEW_OK);
+}
+
 static void start_nothing(const struct smew_service *service)
 {
     (void)service;
 }
 
-static const struct smew_named_action actions[] = {
-    {"tell", tell}, {"again", tell_again}, {"pour", pour}, {"raise", raise_both}};
+static const struct smew_named_action actions[] = {{"tell", tell},
+                                                   {"again", tell_again},
+                                                   {"pour", pour},
+                                                   {"raise", raise_both},
+                                                   {"next", raise_next}};
 static const struct smew_named_action effects[] = {{"late", tell}};
 static const struct smew_named_guard guards[] = {{"big", is_big}};
 static const struct smew_named_service services[] = {{"work", start_nothing, NULL}};
@@ -158,8 +171,9 @@ static void test_parsed_once(void **state)
     event.payload = "{\"n\":10}";
     assert_int_equal(smew_machine_send(machine, &event, 0, NULL), SMEW_OK);
     kit_expect_log(&log, "E={\"n\":10}");
-    assert_true(smew_machine_can(machine, &event));
     assert_int_equal(smew__alloc_live(), live); /* nothing stays */
+    assert_true(smew_machine_can(machine, &event));
+    assert_int_equal(smew__alloc_live(), live);
     kit_stop(machine);
 }
 
@@ -200,6 +214,20 @@ static void test_raised_by_callbacks(void **state)
     assert_int_equal(kit_send(machine, "POUR", "{}", NULL), SMEW_OK);
     kit_expect_log(&log, "not read");
     assert_int_equal(smew_machine_raise_event(machine, &event), SMEW_INVALID); /* not in a call */
+    kit_stop(machine);
+}
+
+static void test_each_has_its_own(void **state)
+{
+    struct kit_log log;
+    struct smew_machine *machine =
+        kit_begin(load("{'on':{'GO':{'actions':'next'},'A':{'actions':['tell','next']},'B':{"
+                       "'actions':'next'},'C':{'actions':'tell'}}}"),
+                  &log);
+
+    (void)state;
+    assert_int_equal(kit_send(machine, "GO", NULL, NULL), SMEW_OK);
+    kit_expect_log(&log, "A={\"n\":1} C={\"n\":2}");
     kit_stop(machine);
 }
 
@@ -269,15 +297,30 @@ static void test_no_memory(void **state)
 
     (void)state;
     assert_true(support_walk_allocations(ask_once, chart) > 10);
-    smew_chart_unref(chart);
+
+    struct kit_log log;
+    struct smew_machine *machine = kit_begin(chart, &log);
+    struct smew_event event = {
+        .type = "E", .payload = "{\"n\":11}", .payload_size = 8, .content = SMEW_CONTENT_JSON};
+    smew__alloc_fail_at(1, 0);
+    assert_false(smew_machine_can(machine, &event));
+    assert_int_equal(smew__alloc_failed(), 1);
+    smew__alloc_fail_at(0, 0);
+    assert_true(smew_machine_can(machine, &event));
+    assert_int_equal(smew_machine_send(machine, &event, 0, NULL), SMEW_OK);
+    kit_stop(machine);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SUPPORT_TEST(test_document),        SUPPORT_TEST(test_parsed_once),
-        SUPPORT_TEST(test_internal_events), SUPPORT_TEST(test_raised_by_callbacks),
-        SUPPORT_TEST(test_struct),          SUPPORT_TEST(test_parse),
+        SUPPORT_TEST(test_document),
+        SUPPORT_TEST(test_parsed_once),
+        SUPPORT_TEST(test_internal_events),
+        SUPPORT_TEST(test_raised_by_callbacks),
+        SUPPORT_TEST(test_each_has_its_own),
+        SUPPORT_TEST(test_struct),
+        SUPPORT_TEST(test_parse),
         SUPPORT_TEST(test_no_memory),
     };
 
