@@ -26,7 +26,7 @@ struct smew_machine;
 
 /*
  * An event as guards and actions see it.  The payload is never NULL; what a chart raises, sends or
- * is told by its children is JSON: an object of the event's members, or nothing.
+ * is told by its children is JSON (of XState's: an object of the event's members), or nothing.
  */
 struct smew_event {
     const char *type;
