@@ -19,7 +19,8 @@ static struct smew_call call_of(struct smew_machine *machine, const struct smew_
     return (struct smew_call){.machine = machine,
                               .event = &machine->event->event,
                               .params = params,
-                              .user = machine->family->host.user};
+                              .user = machine->family->host.user,
+                              .context = machine->own};
 }
 
 /* ---- guards -------------------------------------------------------------------------- */
@@ -252,7 +253,8 @@ void smew__call_action(struct smew_machine *machine, const struct smew__action *
     struct smew_call call = {.machine = machine,
                              .event = event,
                              .params = action->value,
-                             .user = machine->family->host.user};
+                             .user = machine->family->host.user,
+                             .context = machine->own};
 
     if (action->run)
         action->run(&call);

@@ -38,6 +38,7 @@ enum {
     SMEW__DEPTH_MAX = 256,          /* of states, of values, of guards: what recurses is bounded */
     SMEW__DELAY_MAX_MS = INT32_MAX, /* as setTimeout's, 24.8 days */
     SMEW__HISTORY_WORDS_MAX = 1 << 20, /* 8 MiB a machine, twice */
+    SMEW__OWN_MAX = 64 * 1024,         /* bytes of a program's own context */
     SMEW__HEIGHT_MAX = 16,             /* generations of machines: their calls nest */
     SMEW__ITERATIONS_MAX = 10000 /* of one event; a chart may say less or more (maxIterations) */
 };
@@ -307,6 +308,11 @@ struct smew_chart {
     uint32_t code_count;       /* texts of scripts, numbered from 0 */
     int64_t script_steps;      /* of a call */
     size_t script_bytes;       /* of a machine */
+    /* The program's own struct in each machine, see smew_behavior and chart/own.c. */
+    size_t own_bytes; /* 0: none */
+    const void *own;  /* what new machines begin with */
+    bool (*read_own)(void *context, const struct smew_value *from);
+    size_t (*write_own)(const void *context, char *buffer, size_t size_bytes);
 };
 
 /* The entry where an event's chain of candidates begins, or SMEW__NONE. */

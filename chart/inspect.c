@@ -44,22 +44,28 @@ void smew__path_write(const struct smew_chart *chart, uint32_t leaf, struct smew
     }
 }
 
-size_t smew_machine_state(const struct smew_machine *machine, char *buffer, size_t size_bytes)
+size_t smew__state_write(const struct smew_chart *chart, const uint64_t *set, char *buffer,
+                         size_t size_bytes)
 {
     struct smew__text text = smew__text_into(buffer, size_bytes);
-    size_t words = smew__words(machine);
+    size_t words = smew__set_words(chart->state_count);
     bool first = true;
 
-    for (uint32_t at = smew__set_next(machine->active, words, 0); at != SMEW__SET_END;
-         at = smew__set_next(machine->active, words, at + 1)) {
-        if (!smew__set_has(machine->chart->leaves, at))
+    for (uint32_t at = smew__set_next(set, words, 0); at != SMEW__SET_END;
+         at = smew__set_next(set, words, at + 1)) {
+        if (!smew__set_has(chart->leaves, at))
             continue;
         if (!first)
             smew__text_bytes(&text, ",", 1);
-        smew__path_write(machine->chart, at, &text);
+        smew__path_write(chart, at, &text);
         first = false;
     }
     return text.length;
+}
+
+size_t smew_machine_state(const struct smew_machine *machine, char *buffer, size_t size_bytes)
+{
+    return smew__state_write(machine->chart, machine->active, buffer, size_bytes);
 }
 
 bool smew_machine_in(const struct smew_machine *machine, const char *path)

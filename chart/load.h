@@ -183,6 +183,9 @@ bool smew__load_row(struct smew__loader *loader, uint16_t state, const char *eve
 /* A literal; `depth` counts from 0. */
 bool smew__load_value(struct smew__loader *loader, struct smew__json json, unsigned depth,
                       const struct smew_value **value);
+/* The program's own struct, read from the chart's context (at `where`): what machines begin with.
+ */
+bool smew__load_own(struct smew__loader *loader, struct smew__json where);
 /* An object's members without the one called `except`, as JSON text in the arena; "" for none. */
 bool smew__load_payload(struct smew__loader *loader, struct smew__json object, const char *except,
                         const char **payload);

@@ -62,6 +62,8 @@ bool smew__delay_of_name(struct smew__loader *loader, struct smew__json where, c
     smew__suggest_init(&near, name);
     *delay = (struct smew__delay){.delayed = true};
     for (size_t i = 0; i < behavior->delay_count; i++) {
+        if (!behavior->delays[i].delay_ms) /* it would be due at once */
+            continue;
         if (strcmp(behavior->delays[i].name, name) == 0) {
             delay->named = behavior->delays[i].delay_ms;
             return true;

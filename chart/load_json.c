@@ -247,8 +247,9 @@ static bool load_root(struct smew__loader *loader, const json_t *value)
     if (!json_is_object(value))
         return smew__refuse(loader, SMEW_SYNTAX, root, "a chart is an object, not %s",
                             smew__json_kind(value));
+    struct smew__json context = smew__member(loader, root, "context");
     return smew__load_states(loader, root) && smew__load_behavior(loader) &&
-           smew__load_finish(loader);
+           smew__load_finish(loader) && smew__load_own(loader, context.value ? context : root);
 }
 
 static bool read_json(struct smew__loader *loader)

@@ -537,7 +537,7 @@ static bool load_document(struct scxml *scxml, const struct smew__element *root)
         if (element && !load_one(loader, element, (uint16_t)i))
             return false;
     }
-    return smew__load_finish(loader);
+    return smew__load_finish(loader) && smew__load_own(loader, (struct smew__json){0});
 }
 
 /* One that lies in another document has been read with it. */

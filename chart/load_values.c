@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Literals of a chart: contexts, params, outputs, and the members of events as JSON payloads.
+ * Literals of a chart: contexts (the program's own too), params, outputs, and the members of events
+ * as JSON payloads.
  *
  * Members keep JavaScript's order, so that what a chart writes out looks as it does there.
  * XState's `{"@expr": …}` is an expression of a script; where one may stand, the caller
@@ -106,4 +107,27 @@ bool smew__load_payload(struct smew__loader *loader, struct smew__json object, c
     (void)smew_value_json(value, text, size);
     *payload = text;
     return true;
+}
+
+bool smew__load_own(struct smew__loader *loader, struct smew__json where)
+{
+    const struct smew_behavior *behavior = loader->behavior;
+    struct smew_chart *chart = loader->chart;
+    void *own;
+
+    if (behavior->context_bytes == 0)
+        return true;
+    if (behavior->context_bytes > SMEW__OWN_MAX)
+        return smew__refuse(loader, SMEW_LIMIT, where, "the program's own context is over %d bytes",
+                            SMEW__OWN_MAX);
+    own = smew__arena_alloc(&chart->arena, behavior->context_bytes);
+    if (!own)
+        return smew__no_memory(loader);
+    chart->own = own;
+    chart->own_bytes = behavior->context_bytes;
+    chart->read_own = behavior->read_context;
+    chart->write_own = behavior->write_context;
+    return !chart->read_own || chart->read_own(own, chart->context) ||
+           smew__refuse(loader, SMEW_SYNTAX, where,
+                        "the program's own context cannot be read from this one");
 }

@@ -39,6 +39,8 @@ static void lay_out(struct smew_machine *machine, uint64_t *at, const char *id, 
     machine->history = at + words;
     machine->rest = at + rest_words(machine->chart);
     at = machine->rest + rest_words(machine->chart);
+    if (machine->chart->own_bytes > 0)
+        at = smew__own_place(machine, at);
     machine->selected = (uint32_t *)(void *)at;
     machine->line = (uint16_t *)(machine->selected + machine->chart->leaf_max);
     machine->id = memcpy(machine->line + machine->chart->leaf_max, id, id_size);
@@ -51,7 +53,7 @@ struct smew_machine *smew__machine_new(struct smew_chart *chart, const char *id,
     size_t sets = smew__set_words(chart->state_count) * 3 + rest_words(chart) * 2;
     size_t own_family = family ? 0 : (sizeof *family + 7) / 8;
     struct smew_machine *machine = smew__calloc(
-        1, sizeof *machine + (own_family + sets) * sizeof *machine->memory +
+        1, sizeof *machine + (own_family + sets) * sizeof *machine->memory + smew__own_size(chart) +
                chart->leaf_max * (sizeof *machine->selected + sizeof *machine->line) + id_size);
 
     if (!machine)
@@ -98,6 +100,7 @@ void smew__machine_free(struct smew_machine *machine)
     smew__effects_clear(machine);
     smew__free(machine->effects.items);
     smew__world_free(machine);
+    smew__payload_drop(machine);
     smew__free(machine->error);
     smew__context_fini(&machine->context);
     smew_chart_unref(machine->chart);
@@ -244,6 +247,7 @@ bool smew_machine_can(struct smew_machine *machine, const struct smew_event *eve
     machine->family->script_steps = 0;
     can = smew__select_any(machine);
     machine->asking = false;
+    smew__payload_drop(machine);
     machine->event_serial++;
     machine->event = NULL;
     machine->family->running = false;
@@ -332,29 +336,6 @@ enum smew_status smew_machine_set_json(struct smew_machine *machine, const char 
         return status;
     machine->modified = true;
     return smew__context_set(&machine->context, key, value);
-}
-
-/* One that the chart names is there already; another one is copied.  NULL: no memory. */
-static const struct smew__message *message_of(const struct smew_chart *chart,
-                                              const struct smew_event *event)
-{
-    uint32_t id = smew__chart_event_id(chart, event->type, strlen(event->type));
-
-    if (id != SMEW__NONE && strcmp(chart->events[id]->name, event->type) == 0)
-        return &chart->events[id]->bare;
-    return smew__message_copy(chart, event);
-}
-
-enum smew_status smew_machine_raise(struct smew_machine *machine, const char *event)
-{
-    struct smew_event it = {.type = event};
-
-    if (!machine->event || !event || !*event || strcmp(event, "*") == 0 ||
-        !smew__utf8_valid(event, strlen(event)))
-        return SMEW_INVALID;
-    const struct smew__message *message = message_of(machine->chart, &it);
-    return message ? smew__queue_put(&machine->internal, message, message->event_id)
-                   : SMEW_NO_MEMORY;
 }
 
 /* ---- looking ------------------------------------------------------------------------- */

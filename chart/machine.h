@@ -44,6 +44,9 @@
  *     queue.c       events that wait
  *     timers.c      events that are due later
  *     context.c     data, with an undo
+ *     own.c         the program's own struct, likewise
+ *     payload.c     an event's payload for callbacks, and events with one from them
+ *     watch.c       whoever is told of transitions
  *     world.c       a machine's script session: its variables, events and errors
  *     script_act.c  what scripts do: assign, loop, log
  *     script_send.c what scripts send
@@ -54,9 +57,10 @@
  * a flag of the chart.  Guards, actions, delays and services reach the program through the tables
  * of callbacks only; scripts run in a session of the machine's own, behind chart/script.h.
  *
- * One allocation holds a machine, its sets and its id; lists get memory when they are first used
- * and keep it, so that a machine that is warm allocates nothing for an event.  Bounds: microsteps
- * an event, events of a family's own making in one call, queue, timers, children, generations.
+ * One allocation holds a machine, its sets, the program's own struct and its id; lists get memory
+ * when they are first used and keep it, so that a machine that is warm allocates nothing for an
+ * event.  Bounds: microsteps an event, events of a family's own making in one call, queue, timers,
+ * children, generations.
  */
 
 #include <smew/chart.h>
@@ -169,6 +173,7 @@ struct smew__children {
 struct smew__family {
     struct smew_machine *root;
     struct smew_machine_host host;
+    struct smew_watch *watches; /* in the order in which they came */
     uint64_t now_ns;
     struct smew__timers timers;
     struct smew__child *dead; /* freed when the present call ends */
@@ -186,7 +191,9 @@ struct smew_machine {
     struct smew_machine *parent; /* NULL for the root */
     struct smew__child *self;    /* the parent's entry */
     struct smew__context context;
+    void *own;                         /* the program's struct, see own.c; or NULL */
     const struct smew__message *event; /* the one that is being handled */
+    struct smew__payload *payload;     /* of it, parsed; NULL: nobody asked */
     char *error;                       /* what it failed of, as JSON, or NULL */
     struct smew__queue internal;       /* raised; before the next event from outside */
     struct smew__queue external;       /* from relatives and from itself */
@@ -207,11 +214,12 @@ struct smew_machine {
     bool illegal;    /* has ever been in a configuration that SCXML would not call legal */
     bool asking;     /* smew_machine_can: errors of conditions are nobody's */
     bool recalled;   /* a history state had a say in what a transition changes */
+    bool observed;   /* `transition` tells of it: `entries` are what was before */
     bool modified;   /* in the present microstep: context or history, or a final state */
     /* Sets of states, each of `words`; leaf_max selected transitions and leaves behind. */
     uint64_t *rest; /* configuration and history when the machine was last at rest */
     uint64_t *exits;
-    uint64_t *entries;
+    uint64_t *entries;  /* … and in `transition` the configuration from before the event */
     uint64_t *defaults; /* entered by default: their initial actions run too */
     uint64_t *active;
     uint64_t *history; /* behind `active`, one set for each history state; empty: no memory */
@@ -245,6 +253,40 @@ struct smew_machine *smew__machine_new(struct smew_chart *chart, const char *id,
                                        struct smew__family *family);
 void smew__machine_free(struct smew_machine *machine); /* its children too; NULL is fine */
 
+/* ---- own.c --------------------------------------------------------------------------- */
+
+/* Bytes that a machine of the chart needs for it, at any address. */
+size_t smew__own_size(const struct smew_chart *chart);
+/* Puts it there, as the chart has it; the first address behind it. */
+void *smew__own_place(struct smew_machine *machine, void *at);
+/* At rest: keeps it for an undo. */
+void smew__own_commit(struct smew_machine *machine);
+void smew__own_undo(struct smew_machine *machine);
+/* A microstep begins.  Has it written to the struct since?  Only where that decides anything. */
+void smew__own_begin(struct smew_machine *machine);
+bool smew__own_modified(const struct smew_machine *machine);
+/* A whole family: is there a struct that cannot be written? */
+bool smew__own_is_mute(const struct smew_machine *machine);
+
+/* ---- payload.c ----------------------------------------------------------------------- */
+
+/* The event was handled: what was parsed of it is freed. */
+void smew__payload_free(struct smew_machine *machine);
+static inline void smew__payload_drop(struct smew_machine *machine)
+{
+    if (machine->payload)
+        smew__payload_free(machine);
+}
+
+/* ---- watch.c ------------------------------------------------------------------------- */
+
+/* Will anybody be told?  Then the configuration from before the event is kept until they were. */
+static inline bool smew__is_watched(const struct smew_machine *machine)
+{
+    return machine->family->host.transition || machine->family->watches;
+}
+void smew__watch_tell(struct smew_machine *machine, const struct smew_step *step);
+
 /* ---- run.c --------------------------------------------------------------------------- */
 
 /* Runs the initial macrostep; nobody else notices before smew__machine_launch. */
@@ -266,6 +308,9 @@ void smew__machine_stop(struct smew_machine *machine);
 
 /* ---- inspect.c ----------------------------------------------------------------------- */
 
+/* A set of states, for people: see smew_machine_state(). */
+size_t smew__state_write(const struct smew_chart *chart, const uint64_t *set, char *buffer,
+                         size_t size_bytes);
 /* A state's path from the root, as smew__chart_path() reads it; the root's is empty. */
 void smew__path_write(const struct smew_chart *chart, uint32_t leaf, struct smew__text *text);
 /* The states of the state value: the active ones, in every configuration that is legal. */

@@ -225,6 +225,33 @@ static bool read_context(struct smew__restore *restore, struct smew_machine *mac
     return true;
 }
 
+/* Over what the chart's context gave; a program that had no struct then has written none. */
+static bool read_own(struct smew__restore *restore, struct smew_machine *machine,
+                     const json_t *json)
+{
+    struct smew_value *value;
+    enum smew_status status;
+    bool fine;
+
+    if (!json)
+        return true;
+    if (!machine->own || !machine->chart->read_own)
+        return smew__restore_refuse(
+            restore, "the program reads no struct of its own for \"%.100s\"", machine->chart->id);
+    status = smew__value_of_jansson(json, &value);
+    if (status == SMEW_SYNTAX)
+        return smew__restore_refuse(restore, "\"own\" nests too deep");
+    if (status != SMEW_OK)
+        return smew__restore_no_memory(restore);
+    fine = machine->chart->read_own(machine->own, value);
+    smew__value_release(value);
+    if (!fine)
+        return smew__restore_refuse(restore, "the program's struct for \"%.100s\" refuses \"own\"",
+                                    machine->chart->id);
+    smew__own_commit(machine);
+    return true;
+}
+
 static bool read_failure(struct smew__restore *restore, struct smew_machine *machine,
                          const json_t *json)
 {
@@ -261,6 +288,7 @@ bool smew__restore_states(struct smew__restore *restore, struct smew_machine *ma
     }
     return read_history(restore, machine, json_object_get(json, "history")) &&
            read_context(restore, machine, json_object_get(json, "context")) &&
+           read_own(restore, machine, json_object_get(json, "own")) &&
            read_failure(restore, machine, json);
 }
 

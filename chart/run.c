@@ -45,6 +45,7 @@ static bool take_selected(struct smew_machine *machine)
 
 static void take_event(struct smew_machine *machine, struct smew__queued item)
 {
+    smew__payload_drop(machine);
     machine->event = item.message;
     machine->event_id = item.event_id;
     machine->event_serial++;
@@ -109,6 +110,7 @@ static void fail(struct smew_machine *machine)
     smew__set_copy(machine->active, machine->rest, rest_words(machine));
     smew__set_add(machine->active, 0);
     smew__context_undo(&machine->context);
+    smew__own_undo(machine);
     smew__children_undo(machine);
     discard(machine);
     if (machine->self)
@@ -136,10 +138,13 @@ static bool commit(struct smew_machine *machine)
 {
     bool changed = !smew__set_equal(machine->rest, machine->active, smew__words(machine));
 
+    if (smew__is_watched(machine))
+        smew__set_copy(machine->entries, machine->rest, smew__words(machine));
     smew__set_copy(machine->rest, machine->active, rest_words(machine));
     if (machine->context.undo_count > 0)
         smew__context_commit(&machine->context);
     smew__context_begin(&machine->context);
+    smew__own_commit(machine);
     if (machine->children.count > 0)
         smew__children_commit(machine);
     return changed;
@@ -147,17 +152,13 @@ static bool commit(struct smew_machine *machine)
 
 static void notify(struct smew_machine *machine, bool handled, bool changed)
 {
-    struct smew__family *family = machine->family;
     struct smew_step step = {
         .handled = handled, .changed = changed, .done = machine->life == SMEW_LIFE_DONE};
 
     machine->handled = machine->handled || handled;
     machine->changed = machine->changed || changed;
-    if (!family->host.transition)
-        return;
-    family->observing = true;
-    family->host.transition(machine, &machine->event->event, &step, family->host.owner);
-    family->observing = false;
+    if (smew__is_watched(machine))
+        smew__watch_tell(machine, &step);
 }
 
 /* After a macrostep; `first`: the one that started the machine. */
@@ -245,6 +246,7 @@ static void run_event(struct smew_machine *machine, struct smew__queued item, bo
     }
     run_to_rest(machine);
     conclude(machine, handled, false);
+    smew__payload_drop(machine);
     machine->event = NULL;
 }
 
@@ -273,6 +275,7 @@ static void leave_all(struct smew_machine *machine)
     smew__exit_all(machine);
     smew__effects_do(machine);
     machine->processing = false;
+    smew__payload_drop(machine);
     machine->event = NULL;
 }
 
@@ -386,6 +389,7 @@ void smew__deliver(struct smew_machine *machine, const struct smew__target *targ
 
 void smew__machine_begin(struct smew_machine *machine)
 {
+    smew__own_commit(machine); /* the program may have filled it meanwhile */
     machine->life = SMEW_LIFE_ACTIVE;
     machine->processing = true;
     machine->event = &start_message;
@@ -397,6 +401,7 @@ void smew__machine_begin(struct smew_machine *machine)
 void smew__machine_launch(struct smew_machine *machine)
 {
     conclude(machine, true, true);
+    smew__payload_drop(machine);
     machine->event = NULL;
     machine->open = true;
     smew__machine_process(machine);

@@ -46,7 +46,8 @@ bool smew__script_calls_guard(struct smew_machine *machine, const struct smew__g
     struct smew_call call = {.machine = machine,
                              .event = &machine->event->event,
                              .params = params,
-                             .user = machine->family->host.user};
+                             .user = machine->family->host.user,
+                             .context = machine->own};
     bool holds = params && guard->holds(&call);
 
     smew__value_release(params);

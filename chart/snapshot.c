@@ -145,6 +145,19 @@ static void write_history(struct smew__text *text, const struct smew_machine *ma
         smew__text_string(text, "}");
 }
 
+/* By the program, behind what is written already. */
+static void write_own(struct smew__text *text, const struct smew_machine *machine)
+{
+    size_t room;
+
+    if (!machine->own)
+        return;
+    write_name(text, "own");
+    room = text->length < text->capacity ? text->capacity - text->length : 0;
+    text->length += machine->chart->write_own(machine->own,
+                                              room > 0 ? text->buffer + text->length : NULL, room);
+}
+
 static void write_failure(struct smew__text *text, const struct smew_machine *machine)
 {
     if (machine->life != SMEW_LIFE_FAILED)
@@ -221,6 +234,7 @@ static void write_machine(struct smew__text *text, const struct smew_machine *ma
     write_history(text, machine);
     write_name(text, "context");
     smew__value_write(smew_machine_context(machine), text);
+    write_own(text, machine);
     write_failure(text, machine);
     write_queue(text, machine);
     write_children(text, &machine->children);
@@ -307,7 +321,8 @@ size_t smew_machine_snapshot(const struct smew_machine *machine, char *buffer, s
 {
     struct smew__text text = smew__text_into(buffer, size_bytes);
 
-    if (machine->parent || machine->life == SMEW_LIFE_NEW || !is_at_rest(machine))
+    if (machine->parent || machine->life == SMEW_LIFE_NEW || !is_at_rest(machine) ||
+        smew__own_is_mute(machine))
         return 0;
     smew__text_string(&text, "{\"smew\":");
     write_number(&text, SMEW__SNAPSHOT_VERSION);

@@ -13,6 +13,7 @@
  *               "illegal": true             where targets excluded each other
  *               "history": {PATH: [PATH, …]}
  *               "context": {…}
+ *               "own": the program's own struct, as that writes it
  *               "failure", "error"          status and error of one that failed
  *               "queue": [EVENT, …]
  *               "children": [CHILD, …]      in the order in which they were added

@@ -235,6 +235,7 @@ static void begin(struct smew_machine *machine)
     size_t words = smew__words(machine);
 
     machine->modified = false;
+    smew__own_begin(machine);
     smew__set_clear(machine->exits, words);
     smew__set_clear(machine->entries, words);
     smew__set_clear(machine->defaults, words);
@@ -279,7 +280,7 @@ bool smew__microstep(struct smew_machine *machine)
         move_line(machine);
     if (machine->life == SMEW_LIFE_DONE)
         smew__exit_all(machine);
-    return changed || machine->modified;
+    return changed || machine->modified || smew__own_modified(machine);
 }
 
 void smew__microstep_initial(struct smew_machine *machine)

@@ -98,6 +98,16 @@ enum smew_status smew__value_of_jansson(const json_t *json, struct smew_value **
     return *value ? SMEW_OK : SMEW_NO_MEMORY;
 }
 
+enum smew_status smew_value_parse(const char *text, size_t size_bytes, struct smew_value **value)
+{
+    return text && value ? smew__value_of_json(text, size_bytes, value) : SMEW_INVALID;
+}
+
+void smew_value_destroy(struct smew_value *value)
+{
+    smew__value_release(value);
+}
+
 enum smew_status smew__value_of_json(const char *text, size_t size, struct smew_value **value)
 {
     json_error_t problem;

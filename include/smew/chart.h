@@ -24,13 +24,24 @@ extern "C" {
 struct smew_chart;
 struct smew_machine;
 
-/* An event as guards and actions see it.  The payload is never NULL. */
+/*
+ * An event as guards and actions see it.  The payload is never NULL; what a chart raises, sends or
+ * is told by its children is JSON (of XState's: an object of the event's members), or nothing.
+ */
 struct smew_event {
     const char *type;
     const void *payload;
     size_t payload_size;
     enum smew_content content;
 };
+
+/*
+ * The payload as a struct of the program's own: copies it to `into`, which need not be aligned like
+ * the payload.  False, and nothing is written: it is not RAW (which is what a sender gets who says
+ * nothing else), or not of exactly that size.  For structs without pointers, whose sender is built
+ * from the same declaration.  Any thread.
+ */
+SMEW_API bool smew_event_read(const struct smew_event *event, void *into, size_t size_bytes);
 
 /* ---- behaviour in C ------------------------------------------------------------------ */
 
@@ -40,7 +51,18 @@ struct smew_call {
     const struct smew_event *event;  /* the start event is "xstate.init" */
     const struct smew_value *params; /* of the chart, or NULL */
     void *user;                      /* of the machine's host */
+    void *context;                   /* the program's own struct in the machine, or NULL */
 };
+
+/*
+ * The payload as a document, when it is JSON; NULL (which reads as null) when it is empty, of
+ * another content or no JSON that a value can hold.  Valid until the callback returns.
+ *
+ * It is parsed when it is first asked for and then kept for the other guards and actions of this
+ * event; who does not ask pays nothing.  Without memory for it the answer is NULL, and the event
+ * is undone as a whole with NO_MEMORY; only smew_machine_can() just goes on.
+ */
+SMEW_API const struct smew_value *smew_call_payload(const struct smew_call *call);
 
 typedef void (*smew_action_fn)(const struct smew_call *call);
 typedef bool (*smew_guard_fn)(const struct smew_call *call);
@@ -126,6 +148,26 @@ struct smew_behavior {
      */
     uint64_t script_steps; /* 50 million: a tenth of a second or so; from 1 million on */
     size_t script_bytes;   /* 8 MiB; from 256 KiB on */
+    /*
+     * A struct of the program's own in each machine of the chart, of children too: call->context.
+     * At most 64 KiB; 0: none.  Plain data: it is copied byte by byte, and an event that fails puts
+     * back the bytes from before it.  What has to be freed belongs to the host's user.
+     *
+     * It lies beside the document (smew_machine_context), which stays what @xstate.assign and
+     * expressions see; guards only look at either.
+     */
+    size_t context_bytes;
+    /*
+     * Reads the struct.  Called by the load, with zeros and the chart's own "context" (NULL in
+     * SCXML): new machines begin with a copy of that.  And by a restore, with such a copy and what
+     * `write_context` wrote.  False refuses the chart, or the snapshot.  NULL: zeros.
+     */
+    bool (*read_context)(void *context, const struct smew_value *from);
+    /*
+     * Writes the struct for a snapshot, as JSON and as snprintf() does: terminated and cut to
+     * size_bytes, which may be 0; returns the whole length.  NULL: no snapshots.
+     */
+    size_t (*write_context)(const void *context, char *buffer, size_t size_bytes);
 };
 #define SMEW_BEHAVIOR_INIT SMEW_SIZED(struct smew_behavior)
 
@@ -252,7 +294,10 @@ struct smew_machine_host {
     void (*emit)(struct smew_machine *machine, const struct smew_event *event, void *owner);
     void *owner; /* whoever runs the machine: given to the functions above */
     void *user;  /* the program's: given to actions, guards, delays and services */
-    /* A machine, or a child of it, has run an event to completion: for whoever watches. */
+    /*
+     * A machine, or a child of it, has run an event to completion: for whoever watches.  What it
+     * was before that can still be asked for (smew_machine_state_before).
+     */
     void (*transition)(struct smew_machine *machine, const struct smew_event *event,
                        const struct smew_step *step, void *owner);
 };
@@ -281,6 +326,20 @@ SMEW_API SMEW_MUST_USE enum smew_status smew_machine_start(struct smew_machine *
 SMEW_API SMEW_MUST_USE enum smew_status smew_machine_send(struct smew_machine *machine,
                                                           const struct smew_event *event,
                                                           uint64_t now_ns, struct smew_step *step);
+
+/*
+ * One more who is told of a root's and its children's transitions, after the host; several are told
+ * in the order in which they came.  The struct is the caller's: it stays where it is until unwatch,
+ * or until the machine is destroyed.  `transition` may take its own watch away, no other.
+ */
+struct smew_watch {
+    void (*transition)(struct smew_machine *machine, const struct smew_event *event,
+                       const struct smew_step *step, void *owner);
+    void *owner;             /* given to it */
+    struct smew_watch *next; /* smew's */
+};
+SMEW_API void smew_machine_watch(struct smew_machine *machine, struct smew_watch *watch);
+SMEW_API void smew_machine_unwatch(struct smew_machine *machine, struct smew_watch *watch);
 
 /* When the next `after` or delayed event is due, on now_ns's clock; UINT64_MAX for never. */
 SMEW_API uint64_t smew_machine_due_ns(const struct smew_machine *machine);
@@ -341,6 +400,14 @@ SMEW_API void *smew_machine_user(const struct smew_machine *machine); /* the hos
 SMEW_API size_t smew_machine_state(const struct smew_machine *machine, char *buffer,
                                    size_t size_bytes);
 
+/*
+ * In `transition`, of the machine that it tells of: the state from before the event (of a start:
+ * none), in the same form; and was the state with that number active then?  "" and false otherwise.
+ */
+SMEW_API size_t smew_machine_state_before(const struct smew_machine *machine, char *buffer,
+                                          size_t size_bytes);
+SMEW_API bool smew_machine_was_active(const struct smew_machine *machine, size_t state);
+
 /* The state as XState's JSON value: `"green"`, `{"on":"fast"}`. */
 SMEW_API size_t smew_machine_state_json(const struct smew_machine *machine, char *buffer,
                                         size_t size_bytes);
@@ -365,6 +432,18 @@ SMEW_API bool smew_machine_can(struct smew_machine *machine, const struct smew_e
 /* The context: an object; lives until the next call that runs the machine. */
 SMEW_API const struct smew_value *smew_machine_context(const struct smew_machine *machine);
 
+/*
+ * The program's own struct (context_bytes), or NULL.  Lives as long as the machine; a program may
+ * fill it between create and start.
+ */
+SMEW_API void *smew_machine_own_context(const struct smew_machine *machine);
+
+/*
+ * What a child was invoked or spawned with, as long as it lives; NULL for none, and of a root.  Of
+ * a child that was restored: none, where the input was an expression.
+ */
+SMEW_API const struct smew_value *smew_machine_input(const struct smew_machine *machine);
+
 /* In an action: sets a member of the context.  NO_MEMORY, INVALID. */
 SMEW_API SMEW_MUST_USE enum smew_status smew_machine_set_number(struct smew_machine *machine,
                                                                 const char *key, double number);
@@ -381,13 +460,18 @@ SMEW_API SMEW_MUST_USE enum smew_status smew_machine_set_json(struct smew_machin
 SMEW_API SMEW_MUST_USE enum smew_status smew_machine_raise(struct smew_machine *machine,
                                                            const char *event);
 
+/* The same with a payload, which is copied. */
+SMEW_API SMEW_MUST_USE enum smew_status smew_machine_raise_event(struct smew_machine *machine,
+                                                                 const struct smew_event *event);
+
 /* ---- snapshots ----------------------------------------------------------------------- */
 
 /*
- * Writes the whole family of a root as a JSON document: states, history, context, timers with
- * their remaining time, events that wait, children.  Terminated and cut to size_bytes; returns
- * the whole length.  0: not now, the machine is not at rest.  It is between calls, and in the
- * host's `transition` for the root itself, when no child is in the middle of something.
+ * Writes the whole family of a root as a JSON document: states, history, context, the program's
+ * own structs, timers with their remaining time, events that wait, children.  Terminated and cut to
+ * size_bytes; returns the whole length.  0: not now, the machine is not at rest (it is between
+ * calls, and in `transition` for the root itself, when no child is in the middle of something); or
+ * a machine has a struct of the program's own without `write_context`.
  */
 SMEW_API size_t smew_machine_snapshot(const struct smew_machine *machine, char *buffer,
                                       size_t size_bytes);

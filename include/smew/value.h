@@ -3,16 +3,16 @@
 #define SMEW_VALUE_H
 
 /*
- * A small immutable document: what a chart's context, literals and params are made of.
+ * A small immutable document: what a chart's context, literals and params, and an event's payload
+ * are made of.
  *
- * Values are shared and counted by their owners (charts and machines); a program only looks.
+ * Values belong to charts and machines, and a program only looks; what it parsed is its own.
  * Numbers are doubles, as in JSON.  Readers answer a default for a value of another type, so
  * that a guard is one expression.  NULL is a valid value everywhere and reads as null.
  */
 
-#include <smew/export.h>
+#include <smew/status.h>
 #include <stdbool.h>
-#include <stddef.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -45,6 +45,14 @@ SMEW_API const struct smew_value *smew_value_get(const struct smew_value *value,
  * (as snprintf does).
  */
 SMEW_API size_t smew_value_json(const struct smew_value *value, char *buffer, size_t size_bytes);
+
+/*
+ * A JSON text as a value of the caller's, who destroys it: what a host's callbacks get as bytes,
+ * for instance.  SYNTAX (deeper than 256 levels too), INVALID, NO_MEMORY.  Any thread.
+ */
+SMEW_API SMEW_MUST_USE enum smew_status smew_value_parse(const char *text, size_t size_bytes,
+                                                         struct smew_value **value);
+SMEW_API void smew_value_destroy(struct smew_value *value); /* NULL is fine */
 
 #ifdef __cplusplus
 }

@@ -34,14 +34,15 @@ static void use_apostrophes(char *text)
             *at = '\'';
 }
 
-static void expect(const struct refusal *refusal)
+static void expect_with(const struct refusal *refusal, const struct smew_behavior *behavior)
 {
     char *json = with_quotes(refusal->chart);
     struct smew_chart *chart = NULL;
     struct smew_error error;
     enum smew_status wanted = refusal->status ? refusal->status : SMEW_SYNTAX;
     enum smew_status status =
-        smew_chart_load_json(json, strlen(json), "test", kit_behavior(), &chart, &error);
+        *json == '<' ? smew_chart_load_scxml(json, strlen(json), "test", behavior, &chart, &error)
+                     : smew_chart_load_json(json, strlen(json), "test", behavior, &chart, &error);
 
     if (status == SMEW_OK)
         fail_msg("accepted: %s", json);
@@ -57,7 +58,7 @@ static void expect(const struct refusal *refusal)
 static void expect_all(const struct refusal *refusals, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        expect(&refusals[i]);
+        expect_with(&refusals[i], kit_behavior());
 }
 
 static const struct refusal syntax[] = {
@@ -346,6 +347,62 @@ static void test_missing_names_may_pass(void **state)
     assert_string_equal(error.text, "chart:1:10: no action is called \"@xstate.unknown\"");
 }
 
+/* ---- names that the program's tables lack -------------------------------------------- */
+
+static void do_nothing(const struct smew_call *call)
+{
+    (void)call;
+}
+
+/* A name nearly right for each table, in JSON and, where W3C's charts have such names, in SCXML. */
+static const struct refusal missing_names[] = {
+    {"{\n 'entry': ['ring',\n  'rign'] }", "3:3: no action is called 'rign'; did you mean 'ring'?",
+     0},
+    {"{'exit':{'type':'Beep'}}", "1:17: no action is called 'Beep'; did you mean 'beep'?", 0},
+    {"{'on':{'E':{'guard':{'type':'@xstate.not','guard':'opne'}}}}",
+     "1:51: no guard is called 'opne'; did you mean 'open'?", 0},
+    {"{'initial':'a','states':{'a':{\n 'after':{'tee':'a'}}}}",
+     "2:11: no delay is called 'tee'; did you mean 'tea'?", 0},
+    {"{'entry':{'type':'@xstate.raise','event':{'type':'E'},'delay':'tae'}}",
+     "1:63: no delay is called 'tae'; did you mean 'tea'?", 0},
+    {"{'after':{'never':{}}}", "1:11: no delay is called 'never'", 0}, /* without a function */
+    {"{'invoke':{'src':'wrok'}}",
+     "1:18: no service or machine is called 'wrok'; did you mean 'work'?", 0},
+    {"{'invoke':{'src':'kit'}}", "1:18: no service or machine is called 'kit'; did you mean 'kid'?",
+     0},
+    {"{'entry':{'type':'@xstate.spawnChild','src':'kidd'}}",
+     "1:45: no service or machine is called 'kidd'; did you mean 'kid'?", 0},
+    {"<scxml xmlns='http://www.w3.org/2005/07/scxml' version='1.0' datamodel='null'>\n"
+     "<state id='a'><invoke src='wrok'/></state></scxml>",
+     "2:15: no service or machine is called 'wrok'; did you mean 'work'?", 0},
+};
+
+static void test_missing_names(void **state)
+{
+    static const struct smew_named_action actions[] = {{"ring", do_nothing}};
+    static const struct smew_named_action effects[] = {{"beep", do_nothing}};
+    static const struct smew_named_service services[] = {{"work", NULL, NULL}};
+    static const struct smew_named_delay no_function = {"never", NULL};
+    struct smew_behavior own = *kit_behavior();
+    struct smew_named_guard guards[] = {{"open", own.guards[0].holds}};
+    struct smew_named_delay delays[] = {{"tea", own.delays[0].delay_ms}, no_function};
+    struct smew_named_chart charts[] = {{"kid", kit_load("{}")}};
+
+    (void)state;
+    own.actions = actions;
+    own.effects = effects;
+    own.guards = guards;
+    own.services = services;
+    own.charts = charts;
+    own.delays = delays;
+    own.delay_count = 2;
+    own.action_count = own.effect_count = own.guard_count = 1;
+    own.service_count = own.chart_count = 1;
+    for (size_t i = 0; i < sizeof missing_names / sizeof *missing_names; i++)
+        expect_with(&missing_names[i], &own);
+    smew_chart_unref(charts[0].chart);
+}
+
 static void test_arguments(void **state)
 {
     struct smew_chart *chart = NULL;
@@ -395,7 +452,7 @@ int main(void)
         SUPPORT_TEST(test_behavior),   SUPPORT_TEST(test_depth),
         SUPPORT_TEST(test_huge_names), SUPPORT_TEST(test_deep_guards_and_values),
         SUPPORT_TEST(test_arguments),  SUPPORT_TEST(test_missing_names_may_pass),
-        SUPPORT_TEST(test_file),
+        SUPPORT_TEST(test_file),       SUPPORT_TEST(test_missing_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

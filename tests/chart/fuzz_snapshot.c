@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Fuzzes snapshots of a family with a child machine, a service, timers and history: whatever is
- * restored is run for a while, and its own snapshot must be restored again.
+ * Fuzzes snapshots of a family with a child machine, a service, timers, history and contexts of the
+ * program's own: whatever is restored is run for a while, and its own snapshot must be restored
+ * again.
  */
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +25,21 @@ static const char parent_text[] =
     "\"on\":{\"LATE\":\"off\",\"SET\":{\"actions\":{\"type\":\"@xstate.raise\",\"event\":{"
     "\"type\":\"LATE\"},\"delay\":7,\"id\":\"r\"}}}},\"off\":{\"on\":{\"BACK\":\"on.h\"}}}}";
 
+static bool read_own(void *context, const struct smew_value *from)
+{
+    double *number = context;
+
+    *number = smew_value_number(smew_value_get(from, "n"), *number);
+    return *number >= 0;
+}
+
+static size_t write_own(const void *context, char *buffer, size_t size_bytes)
+{
+    const double *number = context;
+
+    return (size_t)snprintf(buffer, size_bytes, "{\"n\":%.17g}", *number);
+}
+
 static struct smew_chart *load(const char *text, struct smew_chart *child)
 {
     static const struct smew_named_service services[] = {{"work", NULL, NULL}};
@@ -34,6 +51,9 @@ static struct smew_chart *load(const char *text, struct smew_chart *child)
     behavior.service_count = 1;
     behavior.charts = charts;
     behavior.chart_count = child ? 1 : 0;
+    behavior.context_bytes = sizeof(double);
+    behavior.read_context = read_own;
+    behavior.write_context = write_own;
     if (smew_chart_load_json(text, strlen(text), "fuzz", &behavior, &chart, NULL) != SMEW_OK)
         abort();
     return chart;

@@ -134,7 +134,7 @@ struct smew_machine_host kit_host(struct kit_log *log)
 
 /* ---- machines ------------------------------------------------------------------------ */
 
-struct smew_chart *kit_load(const char *text)
+struct smew_chart *kit_load_with(const char *text, const struct smew_behavior *behavior)
 {
     char *json = strdup(text);
     struct smew_chart *chart = NULL;
@@ -143,13 +143,18 @@ struct smew_chart *kit_load(const char *text)
     for (char *at_byte = json; *at_byte; at_byte++)
         if (*at_byte == '\'')
             *at_byte = '"';
-    if (smew_chart_load_json(json, strlen(json), "test", kit_behavior(), &chart, &error) != SMEW_OK)
+    if (smew_chart_load_json(json, strlen(json), "test", behavior, &chart, &error) != SMEW_OK)
         fail_msg("%s", error.text);
     free(json);
     return chart;
 }
 
-static struct smew_machine *start(struct smew_chart *chart, struct kit_log *log)
+struct smew_chart *kit_load(const char *text)
+{
+    return kit_load_with(text, kit_behavior());
+}
+
+struct smew_machine *kit_begin(struct smew_chart *chart, struct kit_log *log)
 {
     struct smew_machine_host host = kit_host(log);
     struct smew_machine *machine;
@@ -163,7 +168,13 @@ static struct smew_machine *start(struct smew_chart *chart, struct kit_log *log)
 
 struct smew_machine *kit_start(const char *text, struct kit_log *log)
 {
-    return start(kit_load(text), log);
+    return kit_begin(kit_load(text), log);
+}
+
+void kit_expect_log(struct kit_log *log, const char *text)
+{
+    assert_string_equal(log->text, text);
+    log->text[0] = '\0';
 }
 
 void kit_stop(struct smew_machine *machine)
@@ -203,7 +214,7 @@ static void look(const struct kit_scenario *scenario, size_t i, const struct sme
 void kit_run_loaded(const struct kit_scenario *scenario, struct smew_chart *chart)
 {
     struct kit_log log;
-    struct smew_machine *machine = start(chart, &log);
+    struct smew_machine *machine = kit_begin(chart, &log);
     uint64_t now_ns = 0;
 
     look(scenario, 0, machine, &log);

@@ -26,8 +26,14 @@ void kit_write(struct kit_log *log, const char *format, ...) SMEW_PRINTF(2, 3);
 
 /* Loads with the kit's behaviour, in which ' stands for "; fails the test with the sentence. */
 struct smew_chart *kit_load(const char *text);
+/* … with another one. */
+struct smew_chart *kit_load_with(const char *text, const struct smew_behavior *behavior);
 /* A started machine with the id "self". */
 struct smew_machine *kit_start(const char *text, struct kit_log *log);
+/* The same of a chart that is loaded already, and let go of here. */
+struct smew_machine *kit_begin(struct smew_chart *chart, struct kit_log *log);
+/* What was logged since the last time. */
+void kit_expect_log(struct kit_log *log, const char *text);
 void kit_stop(struct smew_machine *machine); /* the chart too */
 
 /* Sends an event with a JSON payload or NULL, at the time 0. */

@@ -24,8 +24,8 @@ PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name smew.pc)")
 export PKG_CONFIG_PATH
 "$here/readme.sh" "$root/README.md" c >"$work/consumer/readme.c"
 cp "$work/consumer/readme.c" "$work/consumer/readme.cpp"
-cp "$here/consumer/CMakeLists.txt" "$here/consumer/chart.c" "$here/consumer/options.cpp" \
-    "$work/consumer"
+cp "$here/consumer/CMakeLists.txt" "$here/consumer/options.cpp" "$work/consumer"
+cp "$root/samples/kettle/kettle.c" "$work/consumer/chart.c"
 
 cflags="$flags -Wall -Wextra -Wpedantic -Werror $(pkg-config --cflags smew)"
 libs=$(pkg-config --libs smew)
@@ -46,5 +46,6 @@ if ldd "$work/build/chart" | grep -E 'libuv|protobuf'; then
     echo "a program of smew::chart alone is linked with the above"
     exit 1
 fi
+run "$work/build/chart" "$root/samples/kettle/kettle.json"
 
 "$prefix/bin/smew" version
