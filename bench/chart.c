@@ -138,7 +138,7 @@ static bool take_lap(struct row *row, int side, unsigned warm_ms, struct bench_l
         return fine;
     (void)snprintf(row->error, sizeof(row->error), "%s ran %llu actions instead of %llu",
                    side == IT ? "smew" : "XState", (unsigned long long)lap->actions,
-                   (unsigned long long)(count * row->what->actions));
+                   (unsigned long long)count * row->what->actions);
     return false;
 }
 

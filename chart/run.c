@@ -214,10 +214,12 @@ static void keep_error(struct smew_machine *machine, const struct smew_event *ev
 
 /* ---- one event ----------------------------------------------------------------------- */
 
-/* Did the event that nothing took leave nothing behind?  A guard may have, and scripts. */
+/* Did the event that nothing took leave nothing behind, for nobody who looks back?  A guard may
+ * have, and scripts. */
 static bool is_at_rest(const struct smew_machine *machine)
 {
     return machine->failure == SMEW_OK && !machine->chart->has_always && !machine->world &&
+           !smew__is_watched(machine) && !machine->own &&
            machine->internal.count + machine->effects.count + machine->children.count == 0 &&
            machine->context.undo_count == 0 && machine->life == SMEW_LIFE_ACTIVE;
 }
@@ -240,12 +242,10 @@ static void run_event(struct smew_machine *machine, struct smew__queued item, bo
         (void)take_selected(machine);
     if (!handled && is_at_rest(machine)) {
         smew__context_begin(&machine->context);
-        notify(machine, false, false);
-        machine->event = NULL;
-        return;
+    } else {
+        run_to_rest(machine);
+        conclude(machine, handled, false);
     }
-    run_to_rest(machine);
-    conclude(machine, handled, false);
     smew__payload_drop(machine);
     machine->event = NULL;
 }
