@@ -68,9 +68,9 @@ int smew__script_is_late(void *data)
 
 int smew__script_is_deep(void)
 {
-    char here = 0; /* where the stack is */
+    const char *here = __builtin_frame_address(0); /* a sanitizer may put variables elsewhere */
 
-    return window && (window->stack - &here > STACK_BYTES || &here - window->stack > STACK_BYTES);
+    return window && (window->stack - here > STACK_BYTES || here - window->stack > STACK_BYTES);
 }
 
 double smew__script_now(void *thread)
@@ -270,7 +270,6 @@ enum smew_status smew__window_run(struct smew__script_session *session,
 {
     bool fine = false;
     bool late;
-    char here = 0; /* where the stack is */
 
     if (session->dead)
         return SMEW_STOPPED;
@@ -279,7 +278,7 @@ enum smew_status smew__window_run(struct smew__script_session *session,
         return SMEW_LIMIT;
     }
     job->session = session;
-    open_window(session, &here);
+    open_window(session, __builtin_frame_address(0));
     bool came_back = run_window(session, job, &fine);
     late = left < reserve;
     close_window(session, came_back);
