@@ -216,7 +216,7 @@ static inline bool smew__lane_writer_must_ring(struct smew__lane_writer *writer)
     if (writer->unfenced)
         atomic_signal_fence(memory_order_seq_cst);
     else
-        atomic_thread_fence(memory_order_seq_cst);
+        smew__fence_full();
     armed = atomic_load_explicit(&writer->memory->cursors->armed, memory_order_relaxed);
     if (armed == 0 && writer->sleepy == 0 && writer->unfenced == writer->reached)
         return false;
