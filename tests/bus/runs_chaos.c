@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "bus/inbound.h"
+#include "bus/lane_turn.h"
 #include "bus/node.h"
 #include "bus/service.h"
 
@@ -177,6 +178,7 @@ static void lose_one(unsigned turn)
     struct smew_bus *bus = world.host;
     unsigned i = 0;
 
+    smew__reading_lock(bus); /* under which the service thread looks at it */
     smew__bus_lock(bus);
     SMEW_LIST_EACH (link, &bus->inbounds) {
         struct smew__inbound *inbound = SMEW_CONTAINER(link, struct smew__inbound, link);
@@ -189,6 +191,7 @@ static void lose_one(unsigned turn)
         smew__service_kick(bus);
     }
     smew__bus_unlock(bus);
+    smew__reading_unlock(bus);
 }
 
 static void rename_one(unsigned turn)

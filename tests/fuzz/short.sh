@@ -59,7 +59,7 @@ while IFS='=' read -r program seeds pace; do
     mkdir -p "$build/corpus/$name"
     rm -f "$build/findings/$name-"*
     # shellcheck disable=SC2046 # the bounds are several words
-    "$build/fuzz/$program" $(bounds "$pace") -seed=1 -timeout=10 -rss_limit_mb=1024 -max_len=4096 \
+    "$build/fuzz/$program" $(bounds "$pace") -seed=1 -timeout=60 -rss_limit_mb=1024 -max_len=4096 \
         -print_final_stats=1 -artifact_prefix="$build/findings/$name-" \
         "$build/corpus/$name" "$seeds" >"$log" 2>&1 || bad=1
     executions=$(last stat::number_of_executed_units: "$log")
