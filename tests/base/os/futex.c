@@ -38,7 +38,7 @@ static void test_statuses(void **state)
 
     (void)state;
     if (!is_there())
-        skip();
+        skip(); /* a kernel without futex_waitv(2), before 5.16, or one that forbids it */
     assert_int_equal(wait_for_all(seen, soon_ns), SMEW_TIMEOUT);
     assert_true(smew_now_ns() >= soon_ns);
     assert_int_equal(wait_for_all(seen, 0), SMEW_TIMEOUT);
@@ -66,7 +66,7 @@ static void test_a_word_that_is_gone(void **state)
 
     (void)state;
     if (!is_there())
-        skip();
+        skip(); /* a kernel without futex_waitv(2), before 5.16, or one that forbids it */
     assert_int_equal(smew__memory_create("smew-test-futex", smew__memory_page(), 0, &memory),
                      SMEW_OK);
     word = (struct smew__futex_word){.word = (_Atomic uint32_t *)(void *)memory.data};
@@ -101,7 +101,7 @@ static void test_any_of_them_wakes(void **state)
 
     (void)state;
     if (!is_there())
-        skip();
+        skip(); /* a kernel without futex_waitv(2), before 5.16, or one that forbids it */
     assert_int_equal(pthread_create(&thread, NULL, wake_one_after_the_other, (void *)&heard), 0);
     for (uint32_t i = 0; i < ROUNDS; i++) {
         uint32_t word = i * 37 % WORDS;
