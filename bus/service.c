@@ -345,8 +345,8 @@ enum smew_status smew__service_start(struct smew_bus *bus, struct smew_error *er
         end(bus);
     }
     uv_run(&bus->loop, UV_RUN_DEFAULT); /* closes the handles */
+    smew__fd_closes_unseen();
     uv_loop_close(&bus->loop);
-    smew__fd_closed_unseen();
     bus->listener->ops->close(bus->listener);
     return smew__fail(error, status, "cannot start the service thread of %s: %s", bus->name,
                       smew_status_text(status));
@@ -359,7 +359,7 @@ void smew__service_stop(struct smew_bus *bus)
     bus->stopping = true;
     smew__bus_unlock(bus);
     smew__thread_join(&bus->service);
+    smew__fd_closes_unseen();
     uv_loop_close(&bus->loop);
-    smew__fd_closed_unseen();
     bus->listener->ops->close(bus->listener);
 }

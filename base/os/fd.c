@@ -87,34 +87,35 @@ enum smew_status smew__os_fail(struct smew_error *error, int error_number, const
     return smew__fail(error, status, "%s: %s", what, why);
 }
 
-void smew__fd_close(int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd); /* on Linux the fd is free whatever close answers */
-    *fd = -1;
-}
-
 #ifdef __SANITIZE_THREAD__
 static atomic_uint closed_unseen;
 
-void smew__fd_closed_unseen(void)
+void smew__fd_closes_unseen(void)
 {
     atomic_fetch_add_explicit(&closed_unseen, 1, memory_order_release);
 }
 
-void smew__fd_made_unseen(void)
+static void see_what_was_closed(void)
 {
     (void)atomic_load_explicit(&closed_unseen, memory_order_acquire);
 }
 #else
-void smew__fd_closed_unseen(void)
+void smew__fd_closes_unseen(void)
 {
 }
 
-void smew__fd_made_unseen(void)
+static void see_what_was_closed(void)
 {
 }
 #endif
+
+void smew__fd_close(int *fd)
+{
+    see_what_was_closed();
+    if (*fd >= 0)
+        (void)close(*fd); /* on Linux the fd is free whatever close answers */
+    *fd = -1;
+}
 
 int smew__fd_allocate(int fd, size_t size)
 {

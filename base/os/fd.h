@@ -19,12 +19,12 @@ enum smew_status smew__os_fail(struct smew_error *error, int error_number, const
 void smew__fd_close(int *fd);
 
 /*
- * For ThreadSanitizer, and nothing else.  libuv closes fds by a bare system call, and
- * memfd_create() is one that the sanitizer does not know: for it a number is still what it was in
- * another thread's loop.  These say that the one came before the other.
+ * For ThreadSanitizer, and nothing else; called before uv_loop_close().  libuv closes its fds by a
+ * bare system call, and memfd_create() and shm_open() make some in ways that the sanitizer does not
+ * see: for it a number is still what it was in another thread's loop, and closing it a race with
+ * that.  Every smew__fd_close() comes after what was said here.
  */
-void smew__fd_closed_unseen(void);
-void smew__fd_made_unseen(void);
+void smew__fd_closes_unseen(void);
 
 /*
  * Allocates the file's first `size` bytes: an errno, 0 for success.  EFBIG beyond RLIMIT_FSIZE,

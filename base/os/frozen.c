@@ -70,7 +70,6 @@ enum smew_status smew__frozen_create(const char *name, const struct smew_bytes *
     int made = SMEW__SYS(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
     int failed = made < 0 ? errno : write_parts(made, parts, count, size);
 
-    smew__fd_made_unseen();
     if (failed == 0 && SMEW__SYS(fcntl(made, F_ADD_SEALS, EVERY_SEAL)) != 0)
         failed = errno;
     if (failed != 0) {

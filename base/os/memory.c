@@ -100,7 +100,6 @@ enum smew_status smew__memory_create(const char *name, size_t size, size_t repea
         return SMEW_INVALID;
     made.fd = SMEW__SYS(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
     failed = made.fd < 0 ? errno : smew__fd_allocate(made.fd, size);
-    smew__fd_made_unseen();
     if (failed == 0 && SMEW__SYS(fcntl(made.fd, F_ADD_SEALS, FIXED_SIZE)) != 0)
         failed = errno;
     if (failed != 0)
