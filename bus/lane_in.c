@@ -442,6 +442,8 @@ static bool run(struct smew__lane_in *lane, struct smew__lane_pass *pass, bool *
     enum smew__lane_run_end end = smew__lane_run(lane, pass);
 
     *gone = end == SMEW__LANE_RUN_GONE;
+    if (end == SMEW__LANE_RUN_EMPTY && smew__lane_reader_peek(&lane->reader))
+        end = SMEW__LANE_RUN_TURN; /* it was */
     pass->more |= end == SMEW__LANE_RUN_TURN;
     return end == SMEW__LANE_RUN_OTHER ||
            (end == SMEW__LANE_RUN_EMPTY && (pass->arms || !pass->hasty));

@@ -30,7 +30,7 @@ static bool is_plain(const struct smew_send_options *options)
             options->content <= SMEW_CONTENT_PROTOBUF);
 }
 
-static struct smew__trail *trail_of(struct smew__producer *producer, const char *target)
+INLINE struct smew__trail *trail_of(struct smew__producer *producer, const char *target)
 {
     struct smew__trail *trail = producer->latest;
 
@@ -42,7 +42,7 @@ static struct smew__trail *trail_of(struct smew__producer *producer, const char 
 }
 
 /* The names' numbers, which the receiver knows; false: it may not know one of them. */
-static bool find_numbers(struct smew__trail *trail, const char *event)
+INLINE bool find_numbers(struct smew__trail *trail, const char *event)
 {
     struct smew__lane_out *lane = trail->lane;
 
@@ -62,7 +62,7 @@ static bool find_numbers(struct smew__trail *trail, const char *event)
 }
 
 /* Has this thread a lane for such messages?  Its producer, or NULL. */
-static struct smew__producer *producer_of(struct smew_bus *bus,
+INLINE struct smew__producer *producer_of(struct smew_bus *bus,
                                           const struct smew_send_options *options)
 {
     if (!smew__bus_ours(bus) || !(bus->transport->flags & SMEW_TRANSPORT_LANES) ||

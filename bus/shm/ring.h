@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "bus/shm/head.h"
 #include "bus/shm/segment.h"
 #include "serialization/record.h"
 

@@ -17,65 +17,8 @@
 
 #include "base/hash.h"
 #include "base/os/process.h"
+#include "bus/shm/head.h"
 #include "serialization/record.h"
-
-enum { UNIT = SMEW__RECORD_ALIGNMENT };
-
-/* ---- the head ------------------------------------------------------------------------ */
-
-static const uint64_t number_mask = (UINT64_C(1) << SMEW__HEAD_NUMBER_BITS) - 1;
-static const uint64_t unit_mask = (UINT64_C(1) << SMEW__HEAD_UNIT_BITS) - 1;
-static const uint64_t check_mask = (UINT64_C(1) << SMEW__HEAD_CHECK_BITS) - 1;
-
-/* A word of the check's size that stands there twice, turned left; the check's bits count. */
-static uint64_t turned(uint64_t twice, unsigned by)
-{
-    return twice >> (SMEW__HEAD_CHECK_BITS - by);
-}
-
-/*
- * Each bit of these three parts changes the check in three places; since the gaps between the three
- * are other ones for each part, no two bits change the same places.
- */
-static uint64_t check_of(uint64_t number, uint64_t units)
-{
-    const uint64_t high = number >> SMEW__HEAD_CHECK_BITS; /* of 4 bits: nothing comes round */
-    const uint64_t low = number & check_mask;
-    const uint64_t low_twice = low | low << SMEW__HEAD_CHECK_BITS;
-    const uint64_t units_twice = units | units << SMEW__HEAD_CHECK_BITS;
-
-    return (units ^ turned(units_twice, 1) ^ turned(units_twice, 3) ^ low ^ turned(low_twice, 2) ^
-            turned(low_twice, 7) ^ high ^ high << 5 ^ high << 11) &
-           check_mask;
-}
-
-uint64_t smew__head_pack(uint64_t number, uint64_t position)
-{
-    uint64_t low = number & number_mask;
-    uint64_t units = position / UNIT & unit_mask;
-
-    return low << (SMEW__HEAD_UNIT_BITS + SMEW__HEAD_CHECK_BITS) | units << SMEW__HEAD_CHECK_BITS |
-           check_of(low, units);
-}
-
-enum smew_status smew__head_unpack(uint64_t word, uint64_t most, uint64_t ring_bytes,
-                                   uint64_t *number, uint64_t *position)
-{
-    uint64_t low = word >> (SMEW__HEAD_UNIT_BITS + SMEW__HEAD_CHECK_BITS);
-    uint64_t units = word >> SMEW__HEAD_CHECK_BITS & unit_mask;
-    uint64_t records = (low - *number) & number_mask;
-    uint64_t bytes = ((units - *position / UNIT) & unit_mask) * UNIT;
-
-    if ((word & check_mask) != check_of(low, units))
-        return SMEW_CORRUPT;
-    if (records > number_mask / 2)
-        return SMEW_AGAIN;
-    if (records > most || bytes > ring_bytes || bytes < records * UNIT)
-        return SMEW_INVALID;
-    *number += records;
-    *position += bytes;
-    return SMEW_OK;
-}
 
 /* ---- what segments look like --------------------------------------------------------- */
 
@@ -152,7 +95,7 @@ static enum smew_status check_spec(const struct smew__lane_spec *spec)
 {
     if (spec->ring_bytes > SMEW__LANE_BYTES_MAX || spec->window > SMEW__LANE_WINDOW_MAX)
         return SMEW_TOO_BIG;
-    return spec->first_position % UNIT == 0 ? SMEW_OK : SMEW_INVALID;
+    return spec->first_position % SMEW__RECORD_ALIGNMENT == 0 ? SMEW_OK : SMEW_INVALID;
 }
 
 static struct smew__segment_prefix ring_prefix(const struct smew__lane_spec *spec, uint64_t salt)

@@ -40,7 +40,7 @@
  *         60     4  window: how many records may be in flight, a power of two
  *
  *     offset  size  ring segment, the producer's words
- *         64     8  head: what was committed so far (smew__head_pack)
+ *         64     8  head: what was committed so far (smew__head_pack, head.h)
  *        128     4  waiting: enum smew__lane_waiting; looked at by the consumer now and then, and
  *                   so not in the line of the head
  *        132     4  ended: 1 when nothing follows
@@ -177,34 +177,6 @@ static_assert(offsetof(struct smew__cursors, state) == 132, "state");
 static_assert(offsetof(struct smew__cursors, reaches) == 136, "reaches");
 static_assert(offsetof(struct smew__cursors, answers) == 256, "answers");
 static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2, "lock-free everywhere");
-
-/*
- * The head in one word, so that it is stored and loaded whole.
- *
- *      63           40 39           20 19            0
- *     +---------------+---------------+---------------+
- *     | number        | units         | check         |
- *     +---------------+---------------+---------------+
- *
- *     number  of the next record; its lower 24 bits
- *     units   where that begins, in units of 32 bytes; its lower 20 bits, twice round the largest
- *             ring
- *     check   of both: each of their bits, alone, changes three bits of it, each another three.
- *             The sum of one, two or three such changes, or of a check's own bits, is never nothing
- *             (three odd numbers of bits are not even), so up to three wrong bits are found
- *
- * A damaged head costs nothing: it is taken for one that says nothing new, and the next publish
- * puts it right.
- */
-enum { SMEW__HEAD_NUMBER_BITS = 24, SMEW__HEAD_UNIT_BITS = 20, SMEW__HEAD_CHECK_BITS = 20 };
-uint64_t smew__head_pack(uint64_t number, uint64_t position);
-/*
- * *number and *position are a record's before, and the head's after.  AGAIN: it is before that
- * record.  CORRUPT: damaged.  INVALID: it is further ahead than `most` records or a ring, or its
- * records would be smaller than records are.
- */
-enum smew_status smew__head_unpack(uint64_t word, uint64_t most, uint64_t ring_bytes,
-                                   uint64_t *number, uint64_t *position);
 
 /* A lane's two segments, as one side has them mapped. */
 struct smew__lane_memory {
