@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Segments of lanes: made, attached, refused, measured; their bytes; and the head's word. */
+#include "bus/shm/head.h"
 #include "bus/shm/segment.h"
 
 #include <stdio.h>
