@@ -37,7 +37,7 @@ struct cell {
     unsigned producers; /* 0: 1; the opponent always has one */
     enum bench_placement placement;
     bool in_place;
-    bool together;
+    enum bench_manner manner;
 };
 
 #define RATE(FLOOR, GOAL) .wait = BENCH_BLOCK, .floor = (FLOOR), .goal = (GOAL)
@@ -47,7 +47,18 @@ struct cell {
 static const struct cell cells[] = {
     {"shm", "vs ref-ring", "ref-ring", {64}, RATE(0.75, 0.92)},
     {"shm", "vs ref-ring", "ref-ring", {256}, RATE(0.75, 0.90)},
-    {"shm", "many with one call vs ref-ring", "ref-ring", {64}, RATE(0.75, 0.92), .together = true},
+    {"shm",
+     "prepared vs ref-ring",
+     "ref-ring",
+     {64, 256},
+     RATE(0.75, 0.92),
+     .manner = BENCH_PREPARED},
+    {"shm",
+     "many with one call vs ref-ring",
+     "ref-ring",
+     {64},
+     RATE(0.75, 0.92),
+     .manner = BENCH_TOGETHER},
     {"shm",
      "in place vs ref-ring",
      "ref-ring",
@@ -117,7 +128,7 @@ static struct bench_side make_side(const struct bench_peer *peer, const struct c
                 .trip = cell->trip,
                 .ring_bytes = cell->ring == 0 ? RING : cell->ring,
                 .in_place = cell->in_place,
-                .together = cell->together,
+                .manner = cell->manner,
             },
     };
 }

@@ -39,6 +39,13 @@ enum bench_wait {
     BENCH_BLOCK,
 };
 
+/* How smew's senders say what they send. */
+enum bench_manner {
+    BENCH_EACH,     /* smew_bus_send() */
+    BENCH_PREPARED, /* smew_prepared_send() */
+    BENCH_TOGETHER, /* smew_bus_send_many() */
+};
+
 struct bench_case {
     size_t size; /* bytes of a message, 8 or more */
     unsigned producers;
@@ -47,7 +54,7 @@ struct bench_case {
     bool trip;                 /* round trips; else one way */
     size_t ring_bytes;         /* for those that have a ring */
     bool in_place;             /* read where it lies, for those that can */
-    bool together;             /* many are sent with one call, by those that can */
+    enum bench_manner manner;  /* smew's */
     enum smew_waiting waiting; /* smew's */
     bool read_once; /* smew's handler reads all of a message, which is 8 bytes or a multiple of
                        them, and not only its number */

@@ -230,12 +230,27 @@ static bool send_together(struct bench_run *run, struct end *mine, uint64_t coun
     return status == SMEW_OK || fail(run, "smew_bus_send_many", status);
 }
 
+static bool send_prepared(struct bench_run *run, struct end *mine, uint64_t count)
+{
+    struct smew_prepared *prepared = NULL;
+    enum smew_status status = smew_bus_prepare(mine->bus, "sink", "N", &mine->options, &prepared);
+
+    for (uint64_t i = 0; i < count && status == SMEW_OK; i++) {
+        memcpy(mine->message, &i, sizeof(i));
+        status = smew_prepared_send(prepared, mine->message, run->what->size);
+    }
+    smew_prepared_free(prepared);
+    return status == SMEW_OK || fail(run, "smew_prepared_send", status);
+}
+
 static bool send_all(struct bench_run *run, void *end, uint64_t count)
 {
     struct end *mine = end;
 
-    if (run->what->together)
+    if (run->what->manner == BENCH_TOGETHER)
         return send_together(run, mine, count);
+    if (run->what->manner == BENCH_PREPARED)
+        return send_prepared(run, mine, count);
     for (uint64_t i = 0; i < count; i++) {
         enum smew_status status;
 

@@ -106,6 +106,7 @@ static void forget(struct smew__lane_out *lane)
     struct smew__trail *trail;
     size_t cursor = 0;
 
+    smew__producer_renew(producer);
     while ((trail = smew__table_next(&producer->trails, &cursor)) != NULL) {
         if (trail->lane == lane) {
             trail->lane = NULL;

@@ -99,6 +99,7 @@ struct smew__producer {
     struct smew_bus *bus;
     struct smew__list link; /* in bus->producers */
     uint64_t thread;
+    uint64_t stamp; /* of no other producer, and another one when a trail or a lane of it goes */
     struct smew__biased lock;   /* its thread is the owner */
     struct smew__list lanes;    /* in the order in which they were wanted */
     struct smew__table trails;  /* by target */
@@ -182,6 +183,8 @@ static inline struct smew__producer *smew__producer_find(const struct smew_bus *
     return NULL;
 }
 struct smew__producer *smew__producer_get(struct smew_bus *bus);
+/* What is remembered of its trails and lanes elsewhere is over.  With its lock held. */
+void smew__producer_renew(struct smew__producer *producer);
 /* Its lock, whoever asks. */
 void smew__producer_lock(struct smew__producer *producer);
 void smew__producer_unlock(struct smew__producer *producer);

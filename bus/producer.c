@@ -85,6 +85,13 @@ void smew__producer_unlock(struct smew__producer *producer)
         smew__biased_unlock(&producer->lock);
 }
 
+void smew__producer_renew(struct smew__producer *producer)
+{
+    static atomic_uint_fast64_t stamps;
+
+    producer->stamp = 1 + atomic_fetch_add_explicit(&stamps, 1, memory_order_relaxed);
+}
+
 static struct smew__producer *create(struct smew_bus *bus)
 {
     struct smew__producer *producer = smew__calloc(1, sizeof(*producer));
@@ -97,6 +104,7 @@ static struct smew__producer *create(struct smew_bus *bus)
     smew__list_init(&producer->sealed);
     smew__table_init(&producer->trails);
     producer->thread = smew__thread_self();
+    smew__producer_renew(producer);
     if (smew__biased_init(&producer->lock)) {
         smew__free(producer);
         return NULL;

@@ -123,8 +123,8 @@ static enum smew_status check_headers(const struct smew_send_options *options,
     return SMEW_OK;
 }
 
-static enum smew_status check(const struct smew_bus *bus, const struct smew__post *post,
-                              const struct smew_send_options *options)
+enum smew_status smew__send_check(const struct smew_bus *bus, const struct smew__post *post,
+                                  const struct smew_send_options *options)
 {
     if (!is_target(post->target) || !is_name(post->event) || (post->payload_size && !post->payload))
         return SMEW_INVALID;
@@ -143,7 +143,7 @@ enum smew_status smew__send_envelope(struct smew_bus *bus, const struct smew__po
                                      struct smew__envelope_header *headers,
                                      struct smew__envelope *envelope)
 {
-    enum smew_status status = check(bus, post, options);
+    enum smew_status status = smew__send_check(bus, post, options);
 
     if (status)
         return status;

@@ -31,7 +31,12 @@ enum smew_status smew__send(struct smew_bus *bus, const struct smew__post *post,
                             const struct smew_send_options *options);
 
 /*
- * The steps of it.  What is sent, checked; the envelope points to what the caller gave, and to
+ * The steps of it.  Whether it can be sent at all, but for headers: INVALID, TOO_BIG.
+ */
+enum smew_status smew__send_check(const struct smew_bus *bus, const struct smew__post *post,
+                                  const struct smew_send_options *options);
+/*
+ * What is sent, checked; the envelope points to what the caller gave, and to
  * `headers` (SMEW_HEADERS_MAX of them).  INVALID, TOO_BIG, LIMIT.
  */
 enum smew_status smew__send_envelope(struct smew_bus *bus, const struct smew__post *post,

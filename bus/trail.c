@@ -30,6 +30,7 @@ static void drop_idle(struct smew__producer *producer)
     struct smew__trail *trail;
     size_t cursor = 0;
 
+    smew__producer_renew(producer);
     while ((trail = smew__table_next(&producer->trails, &cursor)) != NULL) {
         if (!is_idle(trail))
             continue;

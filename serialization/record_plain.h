@@ -19,8 +19,8 @@ enum {
 };
 
 struct smew__record_plain {
-    uint16_t target; /* numbers of names, not 0 */
-    uint16_t event;
+    uint32_t target; /* numbers of names, of 16 bits and not 0 */
+    uint32_t event;
     enum smew_content content;
     uint64_t tick; /* smew__record_tick(), not 0 */
     /* Size 0: implied; else a name, terminated, and not the implied one. */
@@ -61,21 +61,24 @@ static inline uint64_t smew__record_part(uint64_t value, unsigned offset, unsign
     smew__record_part(value, offsetof(struct smew__record_header, part), \
                       sizeof((struct smew__record_header){0}.part))
 
-/* What its header says. */
-static inline struct smew__record_words
-smew__record_plain_words(const struct smew__record_plain *plain)
+/* The second word of its header: what it has in common with others of its source. */
+static inline uint64_t smew__record_plain_meaning(const struct smew__record_plain *plain)
 {
     const uint64_t extension_words = smew__record_plain_extension(plain) / SMEW__RECORD_WORD;
 
-    return (struct smew__record_words){
-        .sizes = SMEW__RECORD_PART(plain->payload_size, payload_size) |
-                 SMEW__RECORD_PART(plain->target, target) | SMEW__RECORD_PART(plain->event, event),
-        .meaning = SMEW__RECORD_PART(plain->tick & UINT32_MAX, sent) |
-                   SMEW__RECORD_PART(plain->tick >> 32, sent_high) |
-                   SMEW__RECORD_PART((uint64_t)plain->content, content) |
-                   SMEW__RECORD_PART((uint64_t)SMEW_KIND_EVENT, kind) |
-                   SMEW__RECORD_PART(extension_words, extension_words),
-    };
+    return SMEW__RECORD_PART(plain->tick & UINT32_MAX, sent) |
+           SMEW__RECORD_PART(plain->tick >> 32, sent_high) |
+           SMEW__RECORD_PART((uint64_t)plain->content, content) |
+           SMEW__RECORD_PART((uint64_t)SMEW_KIND_EVENT, kind) |
+           SMEW__RECORD_PART(extension_words, extension_words);
+}
+
+/* The first word. */
+static inline uint64_t smew__record_plain_sizes(const struct smew__record_plain *plain)
+{
+    return SMEW__RECORD_PART(plain->payload_size, payload_size) |
+           SMEW__RECORD_PART((uint64_t)plain->target, target) |
+           SMEW__RECORD_PART((uint64_t)plain->event, event);
 }
 
 /* Writes an extension that is a source: its CRC.  The text is terminated. */

@@ -240,6 +240,28 @@ smew_bus_send_many(struct smew_bus *bus, const struct smew_outgoing *messages, s
                    const struct smew_send_options *options, size_t *sent);
 
 /*
+ * What many sends have in common, said once: a target, an event and options.  Each send is one of
+ * smew_bus_send() with these, in order with all others of its thread, and costs less, most on
+ * shared memory: names are not checked, compared and looked up again.  Nothing is reserved, so the
+ * target may come, move and go.
+ *
+ * Target, event and source are copied.  What differs from message to message (headers, traceparent)
+ * has no place here: INVALID.  Otherwise INVALID for names that are none, NO_MEMORY, FORKED.  [any]
+ */
+struct smew_prepared;
+SMEW_API SMEW_MUST_USE enum smew_status smew_bus_prepare(struct smew_bus *bus, const char *target,
+                                                         const char *event,
+                                                         const struct smew_send_options *options,
+                                                         struct smew_prepared **prepared);
+
+/* One thread at a time, before the bus is closed.  Statuses as of smew_bus_send().  [any] */
+SMEW_API SMEW_MUST_USE enum smew_status smew_prepared_send(struct smew_prepared *prepared,
+                                                           const void *payload, size_t size_bytes);
+
+/* NULL is fine.  On any thread, also when the bus was closed. */
+SMEW_API void smew_prepared_free(struct smew_prepared *prepared);
+
+/*
  * Lends room for the payload of an event, so that the program writes it where it will lie: on
  * shared memory in the receiver's own memory, without any copy.  *payload has room for size_bytes,
  * is aligned for 64-bit values, and holds whatever it held.  Options as for smew_bus_send(), with

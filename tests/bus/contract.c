@@ -9,9 +9,10 @@
 int bus_contract_run(const char *scheme)
 {
     const struct bus_contract_part *parts[] = {
-        &bus_contract_open,     &bus_contract_claim,   &bus_contract_handover, &bus_contract_send,
-        &bus_contract_pressure, &bus_contract_request, &bus_contract_handler,  &bus_contract_topic,
-        &bus_contract_loan,     &bus_contract_poll,    &bus_contract_close,    &bus_contract_fault,
+        &bus_contract_open,     &bus_contract_claim,    &bus_contract_handover, &bus_contract_send,
+        &bus_contract_pressure, &bus_contract_request,  &bus_contract_handler,  &bus_contract_topic,
+        &bus_contract_loan,     &bus_contract_prepared, &bus_contract_poll,     &bus_contract_close,
+        &bus_contract_fault,
     };
     struct CMUnitTest tests[192];
     size_t count = 0;

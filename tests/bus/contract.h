@@ -33,6 +33,7 @@ extern const struct bus_contract_part bus_contract_request;
 extern const struct bus_contract_part bus_contract_handler;
 extern const struct bus_contract_part bus_contract_topic;
 extern const struct bus_contract_part bus_contract_loan;
+extern const struct bus_contract_part bus_contract_prepared;
 extern const struct bus_contract_part bus_contract_poll;
 extern const struct bus_contract_part bus_contract_close;
 extern const struct bus_contract_part bus_contract_fault;

@@ -79,7 +79,8 @@ static struct smew__envelope envelope_of(const struct smew__record_plain *plain)
 
 static struct smew__record_header write_plain(const struct smew__record_plain *plain, uint8_t *body)
 {
-    struct smew__record_words words = smew__record_plain_words(plain);
+    struct smew__record_words words = {smew__record_plain_sizes(plain),
+                                       smew__record_plain_meaning(plain)};
     struct smew__record_header header = {.body_crc = smew__record_plain_write(plain, body)};
 
     memcpy((uint8_t *)&header + SMEW__RECORD_WORD, &words, sizeof words);
