@@ -10,7 +10,8 @@
  *   - a producer that lives to the end: everything that it accepted was handled
  *   - one that was killed: the same, if its receiver had heard all of what came back from an
  *     earlier receiver's death, and lived to handle the rest (the memory is the receiver's); not if
- *     a send waited so long for memory that the promise ended
+ *     a send waited so long for memory that the promise ended.  What comes back is flagged, and the
+ *     sends after it follow it: it was heard once that receiver handled one without the flag
  * And the first producer and the first receiver, who see all the others die, hold no more in the
  * end than half-way.
  *
@@ -44,9 +45,9 @@ struct pair {
     _Atomic uint64_t accepted;
     _Atomic uint64_t newest; /* first deliveries */
     _Atomic uint64_t again;
-    _Atomic uint64_t revision; /* `accepted` when the machine's present host began */
-    _Atomic uint64_t slow;     /* the last one whose send waited beyond the promise */
-    bool judged;               /* of a killed one: its receiver has lived so far */
+    _Atomic uint64_t slow; /* the last one whose send waited beyond the promise */
+    _Atomic unsigned host; /* the last one that handled a note which had not come back */
+    bool judged;           /* of a killed one: its receiver has lived so far */
 };
 
 struct life {
@@ -75,9 +76,15 @@ struct note {
 
 /* ---- receivers ----------------------------------------------------------------------- */
 
+struct host {
+    unsigned machine;
+    unsigned number; /* of the machine's hosts, from 0 */
+};
+
 static void on_note(struct smew_bus *bus, const struct smew_message *message, void *user)
 {
-    const unsigned machine = *(unsigned *)user;
+    const struct host *host = user;
+    const unsigned machine = host->machine;
     struct pair *pair;
     struct note note;
 
@@ -97,6 +104,8 @@ static void on_note(struct smew_bus *bus, const struct smew_message *message, vo
     board->disorder += note.number != pair->newest + 1 && note.number != pair->newest;
     pair->newest = note.number;
     board->count[note.life][machine][note.number] = 1;
+    if (!smew_message_redelivered(message))
+        pair->host = host->number;
 }
 
 static void machine_name(unsigned machine, char name[8])
@@ -106,22 +115,20 @@ static void machine_name(unsigned machine, char name[8])
 
 static int receive(void *argument)
 {
-    unsigned machine = *(unsigned *)argument;
+    struct host *host = argument;
     struct smew_register_options options = SMEW_REGISTER_OPTIONS_INIT;
     struct smew_error error = {0};
     struct smew_bus *bus;
     char name[8];
 
-    machine_name(machine, name);
+    machine_name(host->machine, name);
     options.timeout_ms = KIT_WAIT_MS;
     if (smew_bus_open(kit_test_url(), NULL, &bus, &error) ||
-        smew_bus_register(bus, name, on_note, &machine, &options, &error)) {
-        fprintf(stderr, "receiver %u could not start: %s\n", machine, error.text);
+        smew_bus_register(bus, name, on_note, host, &options, &error)) {
+        fprintf(stderr, "receiver %u could not start: %s\n", host->machine, error.text);
         board->failures++;
         return 1;
     }
-    for (unsigned i = 0; i < LIVES_MOST; i++)
-        board->lives[i].pairs[machine].revision = board->lives[i].pairs[machine].accepted;
     while (!board->stop) {
         if (smew_bus_poll(bus, 20, 256) == SMEW_BUSY)
             return 2;
@@ -218,7 +225,9 @@ static void start_producer(struct crowd *crowd, unsigned place)
 
 static void start_receiver(struct crowd *crowd, unsigned machine)
 {
-    crowd->receivers[machine].pid = support_fork(receive, &machine);
+    struct host host = {machine, crowd->receivers[machine].kills};
+
+    crowd->receivers[machine].pid = support_fork(receive, &host);
 }
 
 static bool is_complete(const struct pair *pair)
@@ -235,10 +244,8 @@ static void kill_producer(struct crowd *crowd, unsigned place)
     for (unsigned i = 0; i < SIDE; i++) {
         struct pair *pair = &life->pairs[i];
 
-        /* One may have been on its way to the old host as the new one began. */
         pair->judged = pair->newest >= pair->slow &&
-                       (crowd->receivers[i].kills == 0 || pair->newest > pair->revision + 1 ||
-                        pair->accepted == 0);
+                       (pair->host == crowd->receivers[i].kills || pair->accepted == 0);
     }
     start_producer(crowd, place);
 }
@@ -332,9 +339,9 @@ static void judge_pair(const struct crowd *crowd, unsigned life, unsigned machin
     sum->lost += lost;
     if (lost)
         print_message("life %u (%s), machine %u: %" PRIu64 " of %" PRIu64 " lost, newest %" PRIu64
-                      ", revision %" PRIu64 "\n",
+                      ", host %u of %u\n",
                       life, dead ? "killed" : "lived", machine, lost, pair->accepted, pair->newest,
-                      pair->revision);
+                      pair->host, crowd->receivers[machine].kills);
 }
 
 static void judge(const struct crowd *crowd)
