@@ -9,9 +9,9 @@
  *   - what comes again is flagged, and at most a window of it for each of the receiver's deaths
  *   - a producer that lives to the end: everything that it accepted was handled
  *   - one that was killed: the same, if its receiver had heard all of what came back from an
- *     earlier receiver's death, and lived to handle the rest (the memory is the receiver's); not if
- *     a send waited so long for memory that the promise ended.  What comes back is flagged, and the
- *     sends after it follow it: it was heard once that receiver handled one without the flag
+ *     earlier receiver's death, and lived to handle the rest (the memory is the receiver's); not
+ *     what a send answered TIMEOUT for.  What comes back is flagged, and the sends after it follow
+ *     it: it was heard once that receiver handled one without the flag
  * And the first producer and the first receiver, who see all the others die, hold no more in the
  * end than half-way.
  *
@@ -32,7 +32,6 @@ enum {
     LIVES_MOST = 128,
     NUMBERS_MOST = 512 * 1024, /* of a pair */
     WINDOW = 1024,
-    PATIENT_MS = 200, /* a receiver that gives no memory for so long is not waited for */
     CALL_MS = 500,
     MAPPINGS = 9, /* of a connection: a lane each way for frames, one for messages */
 };
@@ -45,7 +44,7 @@ struct pair {
     _Atomic uint64_t accepted;
     _Atomic uint64_t newest; /* first deliveries */
     _Atomic uint64_t again;
-    _Atomic uint64_t slow; /* the last one whose send waited beyond the promise */
+    _Atomic uint64_t ours; /* the last one that was accepted in the sender's memory only */
     _Atomic unsigned host; /* the last one that handled a note which had not come back */
     bool judged;           /* of a killed one: its receiver has lived so far */
 };
@@ -154,7 +153,6 @@ static void send_note(struct smew_bus *bus, unsigned life, unsigned machine, siz
     struct smew_send_options options = SMEW_SEND_OPTIONS_INIT;
     struct pair *pair = &board->lives[life].pairs[machine];
     struct note note = {.life = life, .number = pair->accepted + 1};
-    const uint64_t begun_ns = smew_now_ns();
     enum smew_status status;
     char name[8];
 
@@ -164,11 +162,12 @@ static void send_note(struct smew_bus *bus, unsigned life, unsigned machine, siz
     if (note.number >= NUMBERS_MOST)
         return;
     status = smew_bus_send(bus, name, "N", &note, offsetof(struct note, more) + more, &options);
-    if (smew_now_ns() - begun_ns >= PATIENT_MS * UINT64_C(1000000))
-        pair->slow = note.number;
-    if (!status)
+    if (status == SMEW_TIMEOUT)
+        pair->ours = note.number;
+    if (status == SMEW_OK || status == SMEW_TIMEOUT)
         pair->accepted = note.number;
-    board->strange += status && status != SMEW_NO_MACHINE && status != SMEW_FULL;
+    else
+        board->strange += status != SMEW_NO_MACHINE && status != SMEW_FULL;
 }
 
 static int produce(void *argument)
@@ -244,7 +243,7 @@ static void kill_producer(struct crowd *crowd, unsigned place)
     for (unsigned i = 0; i < SIDE; i++) {
         struct pair *pair = &life->pairs[i];
 
-        pair->judged = pair->newest >= pair->slow &&
+        pair->judged = pair->newest >= pair->ours &&
                        (pair->host == crowd->receivers[i].kills || pair->accepted == 0);
     }
     start_producer(crowd, place);
