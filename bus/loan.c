@@ -22,7 +22,7 @@
 struct smew_loan {
     struct smew_bus *bus;
     struct smew_send_options options; /* its texts are the message's */
-    uint64_t timeout_ns;
+    uint32_t timeout_ms;
     size_t size;
     struct smew_message *message; /* names and options; and the payload, unless it is in a lane */
     bool direct;                  /* it is in a lane, or its pool */
@@ -91,7 +91,7 @@ enum smew_status smew_bus_loan(struct smew_bus *bus, const char *target, const c
     loan->options = own;
     loan->size = size_bytes;
     post.deadline_ns = smew__deadline_ns(post.timeout_ms);
-    loan->timeout_ns = post.deadline_ns - smew_now_ns();
+    loan->timeout_ms = post.timeout_ms;
     status = lend(loan, &post);
     if (status) {
         smew__free(loan);
@@ -111,7 +111,8 @@ static void restate(struct smew_loan *loan, struct smew__post *post)
                                 .target = envelope->target.data,
                                 .event = envelope->event.data,
                                 .payload_size = envelope->payload_size,
-                                .deadline_ns = smew_now_ns() + loan->timeout_ns};
+                                .timeout_ms = loan->timeout_ms,
+                                .deadline_ns = smew__deadline_ns(loan->timeout_ms)};
 }
 
 /* The payload leaves the lane, into a message with the same names. */

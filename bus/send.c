@@ -29,7 +29,7 @@
 
 enum {
     TIMEOUT_MS = 1000,  /* where the caller gives none */
-    COMMIT_MS = 200,    /* a receiver that takes no memory for longer is not waited for */
+    COMMIT_MS = 200,    /* a request, whose reply tells more, waits no longer for memory */
     APPEAR_TICK_MS = 2, /* how soon a machine that appears is noticed */
     STREAM_CACHE = 8,   /* nodes that one thread sends through in turns */
     TRACEPARENT_MOST = 255,
@@ -177,6 +177,7 @@ struct attempt {
     struct smew__behind *behind; /* what has to be answered before, on a lane */
     uint32_t timeout_ms;
     uint64_t deadline_ns; /* 0: nothing has waited yet */
+    bool asks;            /* its reply tells what became of it */
 };
 
 /* Only who waits asks the clock, which takes a good part of what a send does. */
@@ -241,7 +242,44 @@ static enum smew_status wait_for_room(struct attempt *attempt, bool waits, uint6
  */
 static bool waits_for_commit(const struct attempt *attempt, const struct smew_send_options *options)
 {
-    return smew__parcel_is_committed_later(attempt->peer) && !smew__send_keeps(options);
+    return smew__parcel_is_committed_later(attempt->peer) && !smew__send_keeps(options) &&
+           attempt->timeout_ms > 0;
+}
+
+/*
+ * The deadline has come before the receiver's memory: as if there had been no room, unless it is
+ * with the channel, or was, and may arrive yet.  False: then it stays accepted.
+ */
+static bool retract(struct smew_bus *bus, struct smew__parcel *parcel)
+{
+    struct smew__route *route = parcel->route;
+
+    if (parcel->state == SMEW__PARCEL_SENT || parcel->doubtful)
+        return false;
+    if (parcel->state == SMEW__PARCEL_LIMBO) {
+        smew__list_remove(&parcel->link);
+        route->limbo--;
+    }
+    smew__parcel_withdraw(parcel);
+    if (route)
+        route->accepted--;
+    bus->in_flight--;
+    bus->stats.sent--;
+    bus->stats.bytes_sent -= parcel->message->envelope.payload_size;
+    bus->stats.refused++;
+    smew__parcel_discard(bus, parcel);
+    smew__condition_broadcast(&bus->changed);
+    bus->follow_up |= SMEW__FOLLOW_OUTBOX;
+    return true;
+}
+
+/* What a send that waited for the receiver's memory answers.  With the lock held. */
+static enum smew_status commit_answer(struct attempt *attempt, struct smew__parcel *parcel,
+                                      bool committed)
+{
+    if (committed || attempt->asks)
+        return SMEW_OK;
+    return retract(attempt->bus, parcel) ? SMEW_FULL : SMEW_TIMEOUT;
 }
 
 /* Accepts, and waits for the level.  With the lock held. */
@@ -257,7 +295,7 @@ static enum smew_status accept_direct(struct attempt *attempt, struct smew__parc
     if (!parcel->wait)
         return SMEW_OK;
     deadline_ns = deadline_of(attempt);
-    if (options->level == SMEW_LEVEL_ACCEPTED) {
+    if (options->level == SMEW_LEVEL_ACCEPTED && attempt->asks) {
         uint64_t commit_ns = smew__deadline_ns(COMMIT_MS);
 
         if (deadline_ns > commit_ns)
@@ -268,7 +306,7 @@ static enum smew_status accept_direct(struct attempt *attempt, struct smew__parc
     if (!wait.over)
         parcel->wait = NULL; /* it still lives: its end would have set `over` */
     if (options->level == SMEW_LEVEL_ACCEPTED)
-        return SMEW_OK;
+        return commit_answer(attempt, parcel, wait.over);
     return wait.over ? wait.status : SMEW_TIMEOUT;
 }
 
@@ -326,7 +364,8 @@ static enum smew_status accept_message(struct smew_bus *bus, const struct smew__
                               .bytes = post->payload_size,
                               .behind = behind,
                               .timeout_ms = post->timeout_ms,
-                              .deadline_ns = post->deadline_ns};
+                              .deadline_ns = post->deadline_ns,
+                              .asks = post->kind == SMEW_KIND_REQUEST};
     struct smew__parcel *parcel = NULL;
     enum smew_status status = SMEW_NO_MEMORY;
     uint32_t wait_ms = smew__options_timeout(options->wait_ms, 0);
@@ -506,7 +545,7 @@ enum smew_status smew_bus_send_many(struct smew_bus *bus, const struct smew_outg
             kept = status;
             status = SMEW_OK;
         }
-        done += !status;
+        done += !status || status == SMEW_TIMEOUT;
     }
     if (sent)
         *sent = done;

@@ -208,15 +208,17 @@ struct smew_send_options {
  * returns or, from the node's outbox, when there is room.  [any]
  *
  * Accepted means on `inproc` and sockets that it is in the sender's window, and on shared memory
- * that it lies in the receiver's, where it survives the sender; but with SMEW_NOW before the
- * connection is there, and where a receiver gives no memory for 200 ms, it is in the window there,
- * too.
+ * that it lies in the receiver's, where it survives the sender: OK waits for that until the
+ * deadline.  Who does not wait (SMEW_NOW, on_full that keeps) may have it in the window there, too,
+ * where the thread has no lane yet; and so may a request, after 200 ms: its reply tells.
  *
  * OK: accepted (and the level reached).  QUEUED: on_full says to keep it.  NO_MACHINE: nobody hosts
- * the target.  FULL: no room until the deadline, nothing accepted.  TIMEOUT: accepted, the level
- * not reached yet. WOULD_DEADLOCK: a level above ACCEPTED whose handler only this thread can run.
- * EXPIRED, STOPPED, REJECTED: what became of it (levels above ACCEPTED).  TOO_BIG, INVALID,
- * NO_MEMORY, CLOSED, FORKED.
+ * the target.  FULL: no room until the deadline, nothing accepted, and nothing will arrive.
+ * TIMEOUT: accepted, the level not reached yet: not to be sent again.  At the level ACCEPTED only
+ * shared memory answers it, rarely: the message was on its way already as the receiver stood still
+ * until the deadline, and is in the window. WOULD_DEADLOCK: a level above ACCEPTED whose handler
+ * only this thread can run. EXPIRED, STOPPED, REJECTED: what became of it (levels above ACCEPTED).
+ * TOO_BIG, INVALID, NO_MEMORY, CLOSED, FORKED.
  */
 SMEW_API SMEW_MUST_USE enum smew_status smew_bus_send(struct smew_bus *bus, const char *target,
                                                       const char *event, const void *payload,
@@ -226,8 +228,9 @@ SMEW_API SMEW_MUST_USE enum smew_status smew_bus_send(struct smew_bus *bus, cons
 /*
  * Sends many events in their order, each as smew_bus_send() would with these options, until one is
  * neither accepted nor kept: what that one's send answered.  *sent (NULL is fine) is how many were
- * before it; those are not taken back.  QUEUED: all were, some of them kept.  On shared memory this
- * costs less than a call each: what needs doing once is done once.  [any]
+ * before it; those are not taken back.  QUEUED: all were, some of them kept.  TIMEOUT: the last of
+ * those *sent is accepted, as smew_bus_send() says, and none behind it was tried.  On shared memory
+ * this costs less than a call each: what needs doing once is done once.  [any]
  */
 struct smew_outgoing {
     const char *target;

@@ -301,16 +301,6 @@ static bool is_suspect(void *argument)
     return suspect;
 }
 
-/* SIGSTOP, and it does stand still: the signal alone is only on its way. */
-static void stop(pid_t child)
-{
-    int status;
-
-    assert_int_equal(kill(child, SIGSTOP), 0);
-    assert_int_equal(waitpid(child, &status, WUNTRACED), child);
-    assert_true(WIFSTOPPED(status));
-}
-
 static void a_stopped_process_is_suspect_and_keeps_everything(void **state)
 {
     struct smew_bus_options options = SMEW_BUS_OPTIONS_INIT;
@@ -330,7 +320,7 @@ static void a_stopped_process_is_suspect_and_keeps_everything(void **state)
     sender = kit_open(&options);
     wait.wait_ms = KIT_WAIT_MS;
     assert_int_equal(kit_send_number(sender, "m", 1, &wait), SMEW_OK);
-    stop(child);
+    support_stop(child);
     /* The notice may be older, of a busy machine's child that was slow to begin; the list is not.
      */
     wait_for_notice(sender, &notices, SMEW_NOTICE_PEER_SUSPECT);

@@ -8,7 +8,6 @@
 #include "tests/bus/kit.h"
 
 #include <signal.h>
-#include <sys/wait.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -213,16 +212,6 @@ static void a_host_that_is_stopped_may_be_killed(void **state)
     kit_close(scene.bus);
 }
 
-/* SIGSTOP, and the child does stand still: the signal alone is only on its way. */
-static void stop(pid_t child)
-{
-    int status;
-
-    assert_int_equal(kill(child, SIGSTOP), 0);
-    assert_int_equal(waitpid(child, &status, WUNTRACED), child);
-    assert_true(WIFSTOPPED(status));
-}
-
 /* Nobody answers there, and yet the message's end comes in time, with its reason. */
 static void a_message_expires_on_its_way_to_a_stopped_host(void **state)
 {
@@ -233,7 +222,7 @@ static void a_message_expires_on_its_way_to_a_stopped_host(void **state)
 
     (void)state;
     other = open_with_letters(&late, KIT_WAIT_MS);
-    stop(scene.child);
+    support_stop(scene.child);
     options.expires_ms = 30;
     assert_int_equal(kit_send_number(other, "m", 1, &options), SMEW_OK);
     kit_poll_until(other, &late, 1);

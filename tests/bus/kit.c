@@ -355,3 +355,41 @@ void kit_warm_up(struct smew_bus *sender, struct smew_bus *host)
     assert_true(support_wait_until(is_warm, &warming, KIT_WAIT_MS));
     assert_int_equal(smew_bus_unregister(host, "warm"), SMEW_OK);
 }
+
+struct smew_bus *kit_host_open(enum smew_waiting waiting)
+{
+    struct smew_bus_options options = SMEW_BUS_OPTIONS_INIT;
+
+    options.heartbeat_ms = KIT_RARE_MS;
+    options.suspect_ms = 10 * KIT_RARE_MS;
+    options.waiting = waiting;
+    return kit_open(&options);
+}
+
+static void on_number(struct smew_bus *bus, const struct smew_message *message, void *user)
+{
+    struct kit_host *host = user;
+
+    (void)bus;
+    if (kit_number(message) != host->next || smew_message_redelivered(message))
+        host->wrong = true;
+    host->next++;
+}
+
+struct smew_bus *kit_host_sender(struct kit_host *host)
+{
+    struct smew_bus *sender = kit_open(NULL);
+
+    kit_warm_up(sender, host->bus);
+    kit_register(host->bus, "m", on_number, host);
+    return sender;
+}
+
+void kit_host_close(struct kit_host *host, struct smew_bus *sender)
+{
+    assert_false(host->wrong);
+    while (smew_bus_flush(sender, 0) != SMEW_OK)
+        (void)!smew_bus_poll(host->bus, 1, 0);
+    kit_close(sender);
+    kit_close(host->bus);
+}

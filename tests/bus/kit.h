@@ -19,6 +19,7 @@
 enum {
     KIT_WAIT_MS = 30000, /* longer than any machine needs, shorter than a test may take */
     KIT_SEEN_MOST = 8192,
+    KIT_RARE_MS = 20000, /* heartbeats: they look after what was missed, and are no help */
 };
 
 /* The scheme under test; set before the first test. */
@@ -112,6 +113,20 @@ void kit_wait_delivered(struct smew_bus *bus, uint64_t count);
  * processed.
  */
 void kit_warm_up(struct smew_bus *sender, struct smew_bus *host);
+
+/* What a host's handler of numbers has seen. */
+struct kit_host {
+    struct smew_bus *bus;
+    atomic_uint_fast64_t next; /* number that is expected */
+    atomic_bool wrong;         /* another came, or one that was sent again */
+};
+
+/* A node with rare heartbeats, as the tests of lane_turn.h want it. */
+struct smew_bus *kit_host_open(enum smew_waiting waiting);
+/* Its sender: as one that has its lane, and whose first number to "m" is 0. */
+struct smew_bus *kit_host_sender(struct kit_host *host);
+/* Nothing was wrong: polls until all is handled, and closes both. */
+void kit_host_close(struct kit_host *host, struct smew_bus *sender);
 
 /* A thread that polls a node. */
 struct kit_poller {

@@ -25,58 +25,16 @@ enum {
     TRIPS = 2000,
     EACH = 4,
     CROWD = SMEW__FUTEX_WORDS + 8,
-    FAR_MS = 40,     /* more than what bus/poll.c calls so */
-    RARE_MS = 20000, /* heartbeats: they look after what was missed, and must not be what helps */
+    FAR_MS = 40, /* more than what bus/poll.c calls so */
 };
 
-static struct smew_bus *open_waiting(enum smew_waiting waiting)
-{
-    struct smew_bus_options options = SMEW_BUS_OPTIONS_INIT;
-
-    options.heartbeat_ms = RARE_MS;
-    options.suspect_ms = 10 * RARE_MS;
-    options.waiting = waiting;
-    return kit_open(&options);
-}
-
-/* What a host's handlers have seen. */
+/* A host whose thread polls and sleeps. */
 struct host {
-    struct smew_bus *bus;
-    atomic_uint_fast64_t next; /* number that is expected */
-    atomic_bool wrong;
+    struct kit_host seen;
     atomic_bool stop;
     atomic_uint overslept; /* polls that found nothing though something had been sent long since */
     pthread_t thread;
 };
-
-static void on_number(struct smew_bus *bus, const struct smew_message *message, void *user)
-{
-    struct host *host = user;
-
-    (void)bus;
-    if (kit_number(message) != host->next || smew_message_redelivered(message))
-        host->wrong = true;
-    host->next++;
-}
-
-/* The sender: as one that has its lane, and whose first number is 0. */
-static struct smew_bus *open_sender(struct host *host)
-{
-    struct smew_bus *sender = kit_open(NULL);
-
-    kit_warm_up(sender, host->bus);
-    kit_register(host->bus, "m", on_number, host);
-    return sender;
-}
-
-static void close_both(struct host *host, struct smew_bus *sender)
-{
-    assert_false(host->wrong);
-    while (smew_bus_flush(sender, 0) != SMEW_OK)
-        (void)!smew_bus_poll(host->bus, 1, 0);
-    kit_close(sender);
-    kit_close(host->bus);
-}
 
 /* May this process sleep on several words? */
 static bool has_words(void)
@@ -112,7 +70,7 @@ static void *poll_and_sleep(void *argument)
     struct host *host = argument;
 
     while (!host->stop) {
-        if (smew_bus_poll(host->bus, RARE_MS / 2, 0) == SMEW_TIMEOUT && !host->stop)
+        if (smew_bus_poll(host->seen.bus, KIT_RARE_MS / 2, 0) == SMEW_TIMEOUT && !host->stop)
             host->overslept++;
     }
     return NULL;
@@ -122,13 +80,13 @@ static bool has_caught_up(void *argument)
 {
     struct host *host = ((void **)argument)[0];
 
-    return host->next == *(uint64_t *)((void **)argument)[1];
+    return host->seen.next == *(uint64_t *)((void **)argument)[1];
 }
 
 static void stop(struct host *host)
 {
     host->stop = true;
-    smew_bus_wake(host->bus);
+    smew_bus_wake(host->seen.bus);
     assert_int_equal(pthread_join(host->thread, NULL), 0);
     assert_int_equal(host->overslept, 0);
 }
@@ -137,7 +95,7 @@ static void stop(struct host *host)
 static void wake_in_every_state(struct host *host, struct smew_bus *sender, unsigned rounds)
 {
     struct support_random random = support_random_seeded();
-    uint64_t number = host->next;
+    uint64_t number = host->seen.next;
     void *both[] = {host, &number};
 
     assert_int_equal(pthread_create(&host->thread, NULL, poll_and_sleep, host), 0);
@@ -159,19 +117,19 @@ static void wake_in_every_state(struct host *host, struct smew_bus *sender, unsi
 
 static void no_wake_is_lost(void **state)
 {
-    struct host host = {.bus = open_waiting(SMEW_WAITING_ADAPTIVE)};
-    struct smew_bus *sender = open_sender(&host);
+    struct host host = {.seen.bus = kit_host_open(SMEW_WAITING_ADAPTIVE)};
+    struct smew_bus *sender = kit_host_sender(&host.seen);
 
     (void)state;
     wake_in_every_state(&host, sender, ROUNDS);
-    close_both(&host, sender);
+    kit_host_close(&host.seen, sender);
 }
 
 /* One that sleeps for each message is woken by its sender: nobody else reads it first. */
 static void a_sleeper_reads_itself(void **state)
 {
-    struct host host = {.bus = open_waiting(SMEW_WAITING_SLEEP)};
-    struct smew_bus *sender = open_sender(&host);
+    struct host host = {.seen.bus = kit_host_open(SMEW_WAITING_SLEEP)};
+    struct smew_bus *sender = kit_host_sender(&host.seen);
     uint64_t number = 0, polled;
     void *both[] = {&host, &number};
 
@@ -179,7 +137,7 @@ static void a_sleeper_reads_itself(void **state)
     assert_int_equal(pthread_create(&host.thread, NULL, poll_and_sleep, &host), 0);
     kit_send(sender, "m", number++); /* the service thread's, maybe */
     assert_true(support_wait_until(has_caught_up, both, KIT_WAIT_MS));
-    polled = kit_stats(host.bus).polled;
+    polled = kit_stats(host.seen.bus).polled;
     while (number < TRIPS) {
         kit_send(sender, "m", number++);
         while (!has_caught_up(both) && !host.overslept)
@@ -187,15 +145,15 @@ static void a_sleeper_reads_itself(void **state)
     }
     stop(&host);
     if (has_words())
-        assert_true(kit_stats(host.bus).polled - polled > TRIPS / 2); /* nearly all */
-    close_both(&host, sender);
+        assert_true(kit_stats(host.seen.bus).polled - polled > TRIPS / 2); /* nearly all */
+    kit_host_close(&host.seen, sender);
 }
 
 /* Its sleeps have no timer beside a busy guard; and yet they end when they should. */
 static void a_far_deadline_is_kept(void **state)
 {
-    struct host host = {.bus = open_waiting(SMEW_WAITING_SLEEP)};
-    struct smew_bus *sender = open_sender(&host);
+    struct host host = {.seen.bus = kit_host_open(SMEW_WAITING_SLEEP)};
+    struct smew_bus *sender = kit_host_sender(&host.seen);
     uint64_t number = 0;
 
     (void)state;
@@ -203,21 +161,21 @@ static void a_far_deadline_is_kept(void **state)
         uint64_t begun_ns;
 
         kit_send(sender, "m", number++);
-        while (host.next < number)
-            (void)!smew_bus_poll(host.bus, RARE_MS / 2, 0);
+        while (host.seen.next < number)
+            (void)!smew_bus_poll(host.seen.bus, KIT_RARE_MS / 2, 0);
         begun_ns = smew_now_ns();
-        while (smew_bus_poll(host.bus, FAR_MS, 0) == SMEW_OK)
+        while (smew_bus_poll(host.seen.bus, FAR_MS, 0) == SMEW_OK)
             begun_ns = smew_now_ns(); /* not a message, but what belongs to one */
         assert_true(smew_now_ns() - begun_ns >= FAR_MS * SMEW_NS_PER_MS);
     }
-    close_both(&host, sender);
+    kit_host_close(&host.seen, sender);
 }
 
 /* Whoever was woken, and does not come back: the service thread reads on. */
 static void a_sleeper_that_leaves_leaves_nothing_lying(void **state)
 {
-    struct host host = {.bus = open_waiting(SMEW_WAITING_SLEEP)};
-    struct smew_bus *sender = open_sender(&host);
+    struct host host = {.seen.bus = kit_host_open(SMEW_WAITING_SLEEP)};
+    struct smew_bus *sender = kit_host_sender(&host.seen);
     uint64_t number = 0;
 
     (void)state;
@@ -225,17 +183,17 @@ static void a_sleeper_that_leaves_leaves_nothing_lying(void **state)
         uint64_t delivered;
 
         kit_send(sender, "m", number++);
-        while (host.next < number)
-            (void)!smew_bus_poll(host.bus, RARE_MS / 2, 0);
-        (void)!smew_bus_poll(host.bus, (uint32_t)i % 2,
+        while (host.seen.next < number)
+            (void)!smew_bus_poll(host.seen.bus, KIT_RARE_MS / 2, 0);
+        (void)!smew_bus_poll(host.seen.bus, (uint32_t)i % 2,
                              0); /* at once, and after a sleep for nothing */
-        delivered = kit_stats(host.bus).delivered;
+        delivered = kit_stats(host.seen.bus).delivered;
         kit_send(sender, "m", number++);
-        kit_wait_delivered(host.bus, delivered + 1); /* though nobody polls */
+        kit_wait_delivered(host.seen.bus, delivered + 1); /* though nobody polls */
     }
-    while (host.next < number)
-        (void)!smew_bus_poll(host.bus, 10, 0);
-    close_both(&host, sender);
+    while (host.seen.next < number)
+        (void)!smew_bus_poll(host.seen.bus, 10, 0);
+    kit_host_close(&host.seen, sender);
 }
 
 static void *send_one(void *argument)
@@ -256,19 +214,19 @@ static void count(struct smew_bus *bus, const struct smew_message *message, void
 
     (void)bus;
     (void)message;
-    host->next++;
+    host->seen.next++;
 }
 
 /* More lanes than a thread can sleep on at once: each sending thread has one. */
 static void there_may_be_more_lanes_than_words(void **state)
 {
-    struct host host = {.bus = open_waiting(SMEW_WAITING_SLEEP)};
-    struct smew_bus *sender = open_sender(&host);
+    struct host host = {.seen.bus = kit_host_open(SMEW_WAITING_SLEEP)};
+    struct smew_bus *sender = kit_host_sender(&host.seen);
     pthread_t threads[CROWD];
     void *failed;
 
     (void)state;
-    kit_register(host.bus, "n", count, &host);
+    kit_register(host.seen.bus, "n", count, &host);
     assert_int_equal(pthread_create(&host.thread, NULL, poll_and_sleep, &host), 0);
     for (int i = 0; i < CROWD; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, send_one, sender), 0);
@@ -276,17 +234,17 @@ static void there_may_be_more_lanes_than_words(void **state)
         assert_int_equal(pthread_join(threads[i], &failed), 0);
         assert_null(failed);
     }
-    while (host.next < CROWD * EACH && !host.overslept)
+    while (host.seen.next < CROWD * EACH && !host.overslept)
         (void)sched_yield();
     stop(&host);
-    close_both(&host, sender);
+    kit_host_close(&host.seen, sender);
 }
 
 /* Where the kernel does not permit it, the service thread reads and wakes; to be the last test. */
 static void it_may_be_forbidden_to_sleep_on_words(void **state)
 {
-    struct host host = {.bus = open_waiting(SMEW_WAITING_ADAPTIVE)};
-    struct smew_bus *sender = open_sender(&host);
+    struct host host = {.seen.bus = kit_host_open(SMEW_WAITING_ADAPTIVE)};
+    struct smew_bus *sender = kit_host_sender(&host.seen);
 
     (void)state;
     wake_in_every_state(&host, sender, ROUNDS / 10);
@@ -295,7 +253,7 @@ static void it_may_be_forbidden_to_sleep_on_words(void **state)
     assert_false(has_words());
     host.stop = false;
     wake_in_every_state(&host, sender, ROUNDS);
-    close_both(&host, sender);
+    kit_host_close(&host.seen, sender);
 }
 
 int main(void)

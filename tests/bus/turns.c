@@ -13,49 +13,11 @@ enum {
     NUMBERS = 20000,
     QUEUE_MOST = 4096,
     READ_FOR_SINKS = 500,
-    RARE_MS = 20000, /* heartbeats: they look after what was missed, and must not be what helps */
 };
-
-static struct smew_bus *open_waiting(enum smew_waiting waiting)
-{
-    struct smew_bus_options options = SMEW_BUS_OPTIONS_INIT;
-
-    options.heartbeat_ms = RARE_MS;
-    options.suspect_ms = 10 * RARE_MS;
-    options.waiting = waiting;
-    return kit_open(&options);
-}
 
 static struct smew_bus *open_host(void)
 {
-    return open_waiting(SMEW_WAITING_ADAPTIVE);
-}
-
-/* What a host's handlers have seen. */
-struct host {
-    struct smew_bus *bus;
-    atomic_uint_fast64_t next; /* number that is expected */
-    atomic_bool wrong;
-};
-
-static void on_number(struct smew_bus *bus, const struct smew_message *message, void *user)
-{
-    struct host *host = user;
-
-    (void)bus;
-    if (kit_number(message) != host->next || smew_message_redelivered(message))
-        host->wrong = true;
-    host->next++;
-}
-
-/* The sender: as one that has its lane, and whose first number is 0. */
-static struct smew_bus *open_sender(struct host *host)
-{
-    struct smew_bus *sender = kit_open(NULL);
-
-    kit_warm_up(sender, host->bus);
-    kit_register(host->bus, "m", on_number, host);
-    return sender;
+    return kit_host_open(SMEW_WAITING_ADAPTIVE);
 }
 
 static void *send_all(void *argument)
@@ -70,18 +32,9 @@ static void *send_all(void *argument)
     return NULL;
 }
 
-static void close_both(struct host *host, struct smew_bus *sender)
-{
-    assert_false(host->wrong);
-    while (smew_bus_flush(sender, 0) != SMEW_OK)
-        (void)!smew_bus_poll(host->bus, 1, 0);
-    kit_close(sender);
-    kit_close(host->bus);
-}
-
 /* ---- reading ------------------------------------------------------------------------- */
 
-static void poll_for_all(struct host *host, struct smew_bus *sender, uint32_t timeout_ms)
+static void poll_for_all(struct kit_host *host, struct smew_bus *sender, uint32_t timeout_ms)
 {
     pthread_t thread;
     void *failed;
@@ -95,23 +48,23 @@ static void poll_for_all(struct host *host, struct smew_bus *sender, uint32_t ti
 
 static void a_busy_poller_reads_itself(void **state)
 {
-    struct host host = {.bus = open_host()};
-    struct smew_bus *sender = open_sender(&host);
+    struct kit_host host = {.bus = open_host()};
+    struct smew_bus *sender = kit_host_sender(&host);
 
     (void)state;
     poll_for_all(&host, sender, 0);
     assert_true(kit_stats(host.bus).polled > 0);
-    close_both(&host, sender);
+    kit_host_close(&host, sender);
 }
 
 static void a_sleepy_one_misses_nothing(void **state)
 {
-    struct host host = {.bus = open_host()};
-    struct smew_bus *sender = open_sender(&host);
+    struct kit_host host = {.bus = open_host()};
+    struct smew_bus *sender = kit_host_sender(&host);
 
     (void)state;
     poll_for_all(&host, sender, KIT_WAIT_MS);
-    close_both(&host, sender);
+    kit_host_close(&host, sender);
 }
 
 /* However it waits, nothing is missed; one that never sleeps keeps to its timeout, too. */
@@ -121,12 +74,12 @@ static void it_may_wait_as_it_likes(void **state)
 
     (void)state;
     for (unsigned i = 0; i < 2; i++) {
-        struct host host = {.bus = open_waiting(ways[i])};
-        struct smew_bus *sender = open_sender(&host);
+        struct kit_host host = {.bus = kit_host_open(ways[i])};
+        struct smew_bus *sender = kit_host_sender(&host);
 
         poll_for_all(&host, sender, 100);
         assert_int_equal(smew_bus_poll(host.bus, 2, 0), SMEW_TIMEOUT);
-        close_both(&host, sender);
+        kit_host_close(&host, sender);
     }
 }
 
@@ -143,8 +96,8 @@ static void it_waits_in_no_other_way(void **state)
 /* Its fd tells of what the service thread has read, so that has to read all. */
 static void with_a_loop_of_its_own_it_does_not(void **state)
 {
-    struct host host = {.bus = open_host()};
-    struct smew_bus *sender = open_sender(&host);
+    struct kit_host host = {.bus = open_host()};
+    struct smew_bus *sender = kit_host_sender(&host);
     struct pollfd ready = {.fd = smew_bus_fd(host.bus), .events = POLLIN};
     uint64_t polled = kit_stats(host.bus).polled;
     pthread_t thread;
@@ -159,7 +112,7 @@ static void with_a_loop_of_its_own_it_does_not(void **state)
     assert_int_equal(pthread_join(thread, &failed), 0);
     assert_null(failed);
     assert_int_equal(kit_stats(host.bus).polled, polled);
-    close_both(&host, sender);
+    kit_host_close(&host, sender);
 }
 
 /* What a sink has and its thread has not completed. */
@@ -213,8 +166,8 @@ static void a_poller_reads_for_sinks_too(void **state)
 {
     static struct queue queue = {.lock = PTHREAD_MUTEX_INITIALIZER};
     const struct smew__sink sink = {.deliver = put_aside, .user = &queue};
-    struct host host = {.bus = open_host()};
-    struct flood flood = {.bus = open_sender(&host), .queue = &queue};
+    struct kit_host host = {.bus = open_host()};
+    struct flood flood = {.bus = kit_host_sender(&host), .queue = &queue};
     uint64_t polled = kit_stats(host.bus).polled;
     pthread_t thread;
 
@@ -229,7 +182,7 @@ static void a_poller_reads_for_sinks_too(void **state)
         complete_all(&queue);
         (void)!smew_bus_poll(host.bus, 1, 0);
     }
-    close_both(&host, flood.bus);
+    kit_host_close(&host, flood.bus);
 }
 
 /* ---- giving back --------------------------------------------------------------------- */
@@ -237,8 +190,8 @@ static void a_poller_reads_for_sinks_too(void **state)
 /* Whoever has taken the lanes and does not come back: the service thread reads on. */
 static void who_stops_polling_leaves_nothing_lying(void **state)
 {
-    struct host host = {.bus = open_host()};
-    struct smew_bus *sender = open_sender(&host);
+    struct kit_host host = {.bus = open_host()};
+    struct smew_bus *sender = kit_host_sender(&host);
     uint64_t number = 0;
 
     (void)state;
@@ -259,7 +212,7 @@ static void who_stops_polling_leaves_nothing_lying(void **state)
     }
     while (host.next < number)
         (void)!smew_bus_poll(host.bus, 10, 0);
-    close_both(&host, sender);
+    kit_host_close(&host, sender);
 }
 
 /* ---- waking ---------------------------------------------------------------------------- */

@@ -84,3 +84,12 @@ void support_kill(pid_t pid)
     if (!support_wait_until(has_ended, &child, KILL_MS))
         fail_msg("child %ld was killed and did not end", (long)pid);
 }
+
+void support_stop(pid_t pid)
+{
+    int status;
+
+    assert_int_equal(kill(pid, SIGSTOP), 0);
+    assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+    assert_true(WIFSTOPPED(status));
+}

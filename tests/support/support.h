@@ -68,6 +68,8 @@ void support_nursery_open(void);
 pid_t support_fork_bare(int (*run)(void *argument), void *argument);
 /* SIGKILL and reap. */
 void support_kill(pid_t pid);
+/* SIGSTOP, and the child does stand still: the signal alone is only on its way. */
+void support_stop(pid_t pid);
 /*
  * Waits for the child's end: its exit code, or minus the number of the signal that killed it.  One
  * that goes on beyond the time is killed, and the test fails.

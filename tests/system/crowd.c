@@ -9,8 +9,9 @@
  *   - what comes again is flagged, and at most a window of it for each of the receiver's deaths
  *   - a producer that lives to the end: everything that it accepted was handled
  *   - one that was killed: the same, if its receiver had heard all of what came back from an
- *     earlier receiver's death, and lived to handle the rest (the memory is the receiver's); not if
- *     a send waited so long for memory that the promise ended
+ *     earlier receiver's death, and lived to handle the rest (the memory is the receiver's); not
+ *     what a send answered TIMEOUT for.  What comes back is flagged, and the sends after it follow
+ *     it: it was heard once that receiver handled one without the flag
  * And the first producer and the first receiver, who see all the others die, hold no more in the
  * end than half-way.
  *
@@ -31,7 +32,6 @@ enum {
     LIVES_MOST = 128,
     NUMBERS_MOST = 512 * 1024, /* of a pair */
     WINDOW = 1024,
-    PATIENT_MS = 200, /* a receiver that gives no memory for so long is not waited for */
     CALL_MS = 500,
     MAPPINGS = 9, /* of a connection: a lane each way for frames, one for messages */
 };
@@ -44,9 +44,9 @@ struct pair {
     _Atomic uint64_t accepted;
     _Atomic uint64_t newest; /* first deliveries */
     _Atomic uint64_t again;
-    _Atomic uint64_t revision; /* `accepted` when the machine's present host began */
-    _Atomic uint64_t slow;     /* the last one whose send waited beyond the promise */
-    bool judged;               /* of a killed one: its receiver has lived so far */
+    _Atomic uint64_t ours; /* the last one that was accepted in the sender's memory only */
+    _Atomic unsigned host; /* the last one that handled a note which had not come back */
+    bool judged;           /* of a killed one: its receiver has lived so far */
 };
 
 struct life {
@@ -75,9 +75,15 @@ struct note {
 
 /* ---- receivers ----------------------------------------------------------------------- */
 
+struct host {
+    unsigned machine;
+    unsigned number; /* of the machine's hosts, from 0 */
+};
+
 static void on_note(struct smew_bus *bus, const struct smew_message *message, void *user)
 {
-    const unsigned machine = *(unsigned *)user;
+    const struct host *host = user;
+    const unsigned machine = host->machine;
     struct pair *pair;
     struct note note;
 
@@ -97,6 +103,8 @@ static void on_note(struct smew_bus *bus, const struct smew_message *message, vo
     board->disorder += note.number != pair->newest + 1 && note.number != pair->newest;
     pair->newest = note.number;
     board->count[note.life][machine][note.number] = 1;
+    if (!smew_message_redelivered(message))
+        pair->host = host->number;
 }
 
 static void machine_name(unsigned machine, char name[8])
@@ -106,22 +114,20 @@ static void machine_name(unsigned machine, char name[8])
 
 static int receive(void *argument)
 {
-    unsigned machine = *(unsigned *)argument;
+    struct host *host = argument;
     struct smew_register_options options = SMEW_REGISTER_OPTIONS_INIT;
     struct smew_error error = {0};
     struct smew_bus *bus;
     char name[8];
 
-    machine_name(machine, name);
+    machine_name(host->machine, name);
     options.timeout_ms = KIT_WAIT_MS;
     if (smew_bus_open(kit_test_url(), NULL, &bus, &error) ||
-        smew_bus_register(bus, name, on_note, &machine, &options, &error)) {
-        fprintf(stderr, "receiver %u could not start: %s\n", machine, error.text);
+        smew_bus_register(bus, name, on_note, host, &options, &error)) {
+        fprintf(stderr, "receiver %u could not start: %s\n", host->machine, error.text);
         board->failures++;
         return 1;
     }
-    for (unsigned i = 0; i < LIVES_MOST; i++)
-        board->lives[i].pairs[machine].revision = board->lives[i].pairs[machine].accepted;
     while (!board->stop) {
         if (smew_bus_poll(bus, 20, 256) == SMEW_BUSY)
             return 2;
@@ -147,7 +153,6 @@ static void send_note(struct smew_bus *bus, unsigned life, unsigned machine, siz
     struct smew_send_options options = SMEW_SEND_OPTIONS_INIT;
     struct pair *pair = &board->lives[life].pairs[machine];
     struct note note = {.life = life, .number = pair->accepted + 1};
-    const uint64_t begun_ns = smew_now_ns();
     enum smew_status status;
     char name[8];
 
@@ -157,11 +162,12 @@ static void send_note(struct smew_bus *bus, unsigned life, unsigned machine, siz
     if (note.number >= NUMBERS_MOST)
         return;
     status = smew_bus_send(bus, name, "N", &note, offsetof(struct note, more) + more, &options);
-    if (smew_now_ns() - begun_ns >= PATIENT_MS * UINT64_C(1000000))
-        pair->slow = note.number;
-    if (!status)
+    if (status == SMEW_TIMEOUT)
+        pair->ours = note.number;
+    if (status == SMEW_OK || status == SMEW_TIMEOUT)
         pair->accepted = note.number;
-    board->strange += status && status != SMEW_NO_MACHINE && status != SMEW_FULL;
+    else
+        board->strange += status != SMEW_NO_MACHINE && status != SMEW_FULL;
 }
 
 static int produce(void *argument)
@@ -218,7 +224,9 @@ static void start_producer(struct crowd *crowd, unsigned place)
 
 static void start_receiver(struct crowd *crowd, unsigned machine)
 {
-    crowd->receivers[machine].pid = support_fork(receive, &machine);
+    struct host host = {machine, crowd->receivers[machine].kills};
+
+    crowd->receivers[machine].pid = support_fork(receive, &host);
 }
 
 static bool is_complete(const struct pair *pair)
@@ -235,10 +243,8 @@ static void kill_producer(struct crowd *crowd, unsigned place)
     for (unsigned i = 0; i < SIDE; i++) {
         struct pair *pair = &life->pairs[i];
 
-        /* One may have been on its way to the old host as the new one began. */
-        pair->judged = pair->newest >= pair->slow &&
-                       (crowd->receivers[i].kills == 0 || pair->newest > pair->revision + 1 ||
-                        pair->accepted == 0);
+        pair->judged = pair->newest >= pair->ours &&
+                       (pair->host == crowd->receivers[i].kills || pair->accepted == 0);
     }
     start_producer(crowd, place);
 }
@@ -332,9 +338,9 @@ static void judge_pair(const struct crowd *crowd, unsigned life, unsigned machin
     sum->lost += lost;
     if (lost)
         print_message("life %u (%s), machine %u: %" PRIu64 " of %" PRIu64 " lost, newest %" PRIu64
-                      ", revision %" PRIu64 "\n",
+                      ", host %u of %u\n",
                       life, dead ? "killed" : "lived", machine, lost, pair->accepted, pair->newest,
-                      pair->revision);
+                      pair->host, crowd->receivers[machine].kills);
 }
 
 static void judge(const struct crowd *crowd)

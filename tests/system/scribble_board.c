@@ -177,7 +177,7 @@ static int send_numbers(void *unused)
         begun_ns = smew_now_ns();
         status = smew_bus_send(bus, "m", "NUMBER", &number, sizeof(number), &options);
         note_status(shared->sends, status, SEND, begun_ns);
-        if (status == SMEW_OK)
+        if (status == SMEW_OK || status == SMEW_TIMEOUT) /* the other is in our memory only */
             shared->accepted++;
         else if (status != SMEW_FULL && shared->handled > 0 && !shared->merciless)
             shared->refused++;
