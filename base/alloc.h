@@ -21,6 +21,8 @@ void smew__free(void *memory); /* NULL is fine */
 /* For block.h, whose memory counts here: is an allocation to fail?  One more, or one less. */
 bool smew__alloc_refuses(size_t size);
 void smew__alloc_counts(bool more);
+/* The same by the holder of the one lock that all calls of it are under, which makes it cheaper. */
+void smew__alloc_counts_locked(bool more);
 
 /*
  * Tests: the n-th allocation from now fails (1 is the next one; 0: none), and with `for_good`

@@ -89,6 +89,7 @@ static size_t size_of(size_t size_class)
     return (step + (1 << STEP_BITS) + 1) << (bits - STEP_BITS);
 }
 
+/* One that is kept, counted as given out; NULL: there is none, or another thread is at it. */
 static struct block *take(size_t size_class)
 {
     struct stack *stack = &kept.stacks[size_class];
@@ -102,11 +103,13 @@ static struct block *take(size_t size_class)
         kept.bytes -= size_of(size_class);
         if (--stack->count < stack->low)
             stack->low = stack->count;
+        smew__alloc_counts_locked(true);
     }
     leave();
     return block;
 }
 
+/* True: it is kept, and counted as given back. */
 static bool keep(struct block *block, size_t size_class)
 {
     struct stack *stack = &kept.stacks[size_class];
@@ -120,6 +123,7 @@ static bool keep(struct block *block, size_t size_class)
         stack->first = block;
         stack->count++;
         kept.bytes += size_of(size_class);
+        smew__alloc_counts_locked(false);
     }
     leave();
     return room;
@@ -138,12 +142,13 @@ void *smew__block_alloc(size_t size)
         size = size_of(size_class);
         block = take(size_class);
     }
-    if (block == NULL)
+    if (block == NULL) {
         block = malloc(size);
-    if (block == NULL)
-        return NULL;
+        if (block == NULL)
+            return NULL;
+        smew__alloc_counts(true);
+    }
     block->size_class = size_class;
-    smew__alloc_counts(true);
     return block + 1;
 }
 
@@ -156,9 +161,10 @@ void smew__block_free(void *memory)
         return;
     block = (struct block *)memory - 1;
     size_class = block->size_class;
-    smew__alloc_counts(false);
-    if (size_class == NO_CLASS || !keep(block, size_class))
+    if (size_class == NO_CLASS || !keep(block, size_class)) {
+        smew__alloc_counts(false);
         free(block);
+    }
 }
 
 /* Takes a part of what was not needed off a stack. */

@@ -20,6 +20,7 @@
 #include "base/os/fd.h"
 #include "base/os/process.h"
 #include "base/status.h"
+#include "bus/done.h"
 #include "bus/handler.h"
 #include "bus/inbound.h"
 #include "bus/intake.h"
@@ -60,15 +61,18 @@ static bool follow_up(struct smew_bus *bus)
         unsigned work = bus->follow_up;
 
         bus->follow_up = 0;
-        if (work & SMEW__FOLLOW_LIMBO)
+        if (work & SMEW__FOLLOW_LIMBO) {
             smew__limbo_run(bus);
+            if (!smew__list_empty(&bus->limbo)) /* behind what a host of ours is done with */
+                (void)smew__done_want(bus);
+        }
         if (work & SMEW__FOLLOW_SELF)
             smew__peer_run_self(bus);
         if (work & SMEW__FOLLOW_OUTBOX)
             smew__outbox_pump(bus);
     }
     if (worked)
-        smew__condition_broadcast(&bus->changed);
+        smew__bus_tell(bus);
     return worked;
 }
 
@@ -78,10 +82,19 @@ void smew__bus_unlock(struct smew_bus *bus)
     smew__mutex_unlock(&bus->lock);
 }
 
+void smew__bus_tell(struct smew_bus *bus)
+{
+    if (!bus->waited)
+        return;
+    bus->waited = false;
+    smew__condition_broadcast(&bus->changed);
+}
+
 bool smew__bus_wait(struct smew_bus *bus, uint64_t deadline_ns)
 {
-    if (follow_up(bus))
+    if (follow_up(bus) || smew__done_want(bus))
         return true; /* what the caller waits for may have come of it */
+    bus->waited = true;
     return smew__condition_wait(&bus->changed, &bus->lock, deadline_ns);
 }
 
@@ -194,6 +207,7 @@ static void init_lists(struct smew_bus *bus)
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
         smew__list_init(lists[i]);
     smew__heap_init(&bus->timers);
+    smew__done_init(bus);
     smew__topic_init(bus);
 }
 
@@ -421,6 +435,7 @@ void smew_bus_close(struct smew_bus *bus, uint32_t timeout_ms, struct smew_left 
     smew__lanes_look(bus); /* what is in lost lanes becomes parcels, and those dead letters */
     smew__sibling_remove(bus);
     smew__bus_lock(bus);
+    (void)smew__done_take(bus);
     counts.requests = smew__request_close_all(bus);
     counts.unprocessed += orphan_deliveries(bus);
     counts.unsent = bury_parcels(bus);

@@ -62,10 +62,13 @@ void smew__handler_leave(struct smew_bus *bus)
 
 void smew__bus_enter(struct smew_bus *bus, struct smew_message *message)
 {
-    smew__bus_lock(bus);
-    while (smew__outbox_pauses(bus) && smew__bus_wait(bus, smew__outbox_resumes_ns(bus)))
-        ;
-    smew__bus_unlock(bus);
+    /* Relaxed: it is for a while only that a full outbox holds us, and the lock says since when. */
+    if (atomic_load_explicit(&bus->outbox_full, memory_order_relaxed)) {
+        smew__bus_lock(bus);
+        while (smew__outbox_pauses(bus) && smew__bus_wait(bus, smew__outbox_resumes_ns(bus)))
+            ;
+        smew__bus_unlock(bus);
+    }
     smew__handler_enter(bus, message);
     smew__handling.sunk = true;
 }

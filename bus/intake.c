@@ -156,8 +156,7 @@ static void dispatch(struct smew_bus *bus, struct smew_message *message)
     if (!registration) {
         smew__serve(bus, message);
     } else if (registration->sunk) {
-        smew__message_ref(message); /* the sink's, until it completes the message */
-        message->delivery.held = true;
+        message->delivery.held = true; /* and referred to, until the sink completes it */
         registration->sink.deliver(message, registration->sink.user);
     } else {
         message->delivery.queued = true;
@@ -182,9 +181,36 @@ static enum smew_status find_taker(struct smew_bus *bus, const struct smew__enve
     return SMEW_OK;
 }
 
-static void begin(struct smew_bus *bus, struct smew_message *message,
-                  struct smew__registration *taker)
+/* The same for what this node sends to itself: a route remembers. */
+static enum smew_status find_own_taker(struct smew_bus *bus, struct smew__parcel *parcel,
+                                       struct smew__registration **taker)
 {
+    const struct smew__envelope *envelope = &parcel->message->envelope;
+    uint64_t registered = atomic_load_explicit(&bus->registered, memory_order_relaxed);
+    struct smew__route *route = parcel->route;
+    enum smew_status status;
+
+    if (route && route->taker && route->registered == registered && !envelope->deadline_ns) {
+        *taker = route->taker;
+        return SMEW_OK;
+    }
+    status = find_taker(bus, envelope, taker);
+    if (!status && route) {
+        /* What is handed over may be taken back without a word: it is asked for each time. */
+        route->taker = *taker && (*taker)->released.count == 0 ? *taker : NULL;
+        route->registered = registered;
+    }
+    return status;
+}
+
+/* `shared`: the sender keeps its reference. */
+static void begin(struct smew_bus *bus, struct smew_message *message,
+                  struct smew__registration *taker, bool shared)
+{
+    bool sunk = taker && taker->sunk;
+
+    if (shared || sunk)
+        smew__message_refs(message, (unsigned)shared + (unsigned)sunk);
     message->delivery.bus = bus;
     atomic_store_explicit(&message->delivery.unsettled, 1, memory_order_relaxed);
     refer(message, taker);
@@ -212,7 +238,7 @@ enum smew_status smew__intake_admit(struct smew_bus *bus, struct smew__sender *s
     }
     message->delivery.sender = sender;
     message->delivery.entry = (uint32_t)(entry - sender->entries);
-    begin(bus, message, taker);
+    begin(bus, message, taker, false);
     dispatch(bus, message);
     return SMEW_OK;
 }
@@ -229,7 +255,7 @@ enum smew_status smew__intake_admit_lane(struct smew__lane_in *lane, uint64_t nu
     message->delivery.sender = lane->sender;
     message->delivery.lane = lane;
     message->delivery.number = number;
-    begin(bus, message, taker);
+    begin(bus, message, taker, false);
     dispatch(bus, message);
     return SMEW_OK;
 }
@@ -243,7 +269,8 @@ void smew__intake_adopt(struct smew__lane_in *lane, uint64_t number, struct smew
     delivery->lane = lane;
     delivery->number = number;
     delivery->held = false;
-    begin(lane->bus, message, taker && taker->sunk ? NULL : taker); /* it is another one by now */
+    /* One with a sink is another one by now. */
+    begin(lane->bus, message, taker && taker->sunk ? NULL : taker, false);
 }
 
 void smew__intake_find_handler(struct smew_bus *bus, struct smew__text target,
@@ -270,15 +297,14 @@ enum smew_status smew__intake_admit_own(struct smew_bus *bus, struct smew__parce
         smew__parcel_finish(bus, parcel, SMEW_OK);
         return SMEW_OK;
     }
-    status = find_taker(bus, &message->envelope, &taker);
+    status = find_own_taker(bus, parcel, &taker);
     if (status)
         return status;
-    smew__message_ref(message);
     message->delivery.parcel = parcel;
     message->delivery.result = SMEW_OK;
     message->delivery.held = false;
     message->delivery.replied = false;
-    begin(bus, message, taker);
+    begin(bus, message, taker, true);
     dispatch(bus, message);
     return SMEW_OK;
 }
@@ -305,7 +331,7 @@ void smew__intake_complete(struct smew_message *message, enum smew_status status
     smew__handover_check(bus, message);
     smew__registration_unref(delivery->registration);
     delivery->registration = NULL;
-    smew__condition_broadcast(&bus->changed);
+    smew__bus_tell(bus);
     smew__message_stock_unref(&bus->stock, message);
 }
 
@@ -313,7 +339,9 @@ void smew__intake_settle(struct smew_message *message)
 {
     struct smew__delivery *delivery = &message->delivery;
 
-    if (atomic_fetch_sub_explicit(&delivery->unsettled, 1, memory_order_acq_rel) == 1)
+    /* Acquire pairs with the others' release; the last one sees that it is. */
+    if (atomic_load_explicit(&delivery->unsettled, memory_order_acquire) == 1 ||
+        atomic_fetch_sub_explicit(&delivery->unsettled, 1, memory_order_acq_rel) == 1)
         smew__intake_complete(message, delivery->result);
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "bus/done.h"
 #include "bus/lane_out.h"
 #include "bus/node.h"
 
@@ -16,6 +17,7 @@ enum smew_status smew_bus_stats(struct smew_bus *bus, struct smew_bus_stats *sta
     if (!stats)
         return SMEW_INVALID;
     smew__bus_lock(bus);
+    (void)smew__done_take(bus);
     *stats = bus->stats;
     stats->in_flight = bus->in_flight;
     stats->held = atomic_load_explicit(&bus->held, memory_order_relaxed);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/block.h"
+#include "bus/window.h"
 
 static size_t text_space(struct smew__text text)
 {
@@ -51,15 +52,15 @@ static struct smew_message *begin(struct smew_message *message)
     return message;
 }
 
-struct smew_message *smew__message_create(const struct smew__envelope *envelope)
+/* Copies the envelope behind the struct, into a block with room for it. */
+static struct smew_message *fill(struct smew_message *message,
+                                 const struct smew__envelope *envelope)
 {
     size_t table = envelope->header_count * sizeof(struct smew__envelope_header);
-    struct smew_message *message =
-        begin(smew__block_alloc(sizeof(*message) + table + space(envelope)));
     struct smew__envelope_header *headers;
     char *at;
 
-    if (!message)
+    if (!begin(message))
         return NULL;
     headers = (struct smew__envelope_header *)(void *)message->bytes;
     at = message->bytes + table;
@@ -78,6 +79,67 @@ struct smew_message *smew__message_create(const struct smew__envelope *envelope)
     message->envelope.target = put_text(&at, envelope->target);
     message->envelope.event = put_text(&at, envelope->event);
     message->envelope.traceparent = put_text(&at, envelope->traceparent);
+    return message;
+}
+
+/* What it takes behind the struct. */
+static size_t size_of(const struct smew__envelope *envelope)
+{
+    return envelope->header_count * sizeof(struct smew__envelope_header) + space(envelope);
+}
+
+struct smew_message *smew__message_create(const struct smew__envelope *envelope)
+{
+    return fill(smew__block_alloc(sizeof(struct smew_message) + size_of(envelope)), envelope);
+}
+
+/* Where a parcel goes behind so many bytes. */
+static size_t parcel_at(size_t bytes)
+{
+    const size_t align = alignof(max_align_t);
+
+    return (sizeof(struct smew_message) + bytes + align - 1) / align * align;
+}
+
+static void set_room(struct smew_message *message, size_t at)
+{
+    message->room = (struct smew__parcel *)(void *)((char *)message + at);
+}
+
+struct smew_message *smew__message_create_to_send(const struct smew__envelope *envelope)
+{
+    size_t at = parcel_at(size_of(envelope));
+    struct smew_message *message =
+        fill(smew__block_alloc(at + sizeof(struct smew__parcel)), envelope);
+
+    if (message)
+        set_room(message, at);
+    return message;
+}
+
+struct smew_message *smew__message_create_event(struct smew__text source, struct smew__text target,
+                                                struct smew__text event, const void *payload,
+                                                size_t payload_size)
+{
+    size_t at =
+        parcel_at(payload_size + 1 + text_space(source) + text_space(target) + text_space(event));
+    struct smew_message *message = begin(smew__block_alloc(at + sizeof(struct smew__parcel)));
+    char *text;
+
+    if (!message)
+        return NULL;
+    text = message->bytes + payload_size;
+    *text++ = '\0';
+    if (payload_size)
+        memcpy(message->bytes, payload, payload_size);
+    message->envelope.kind = SMEW_KIND_EVENT;
+    message->envelope.payload = message->bytes;
+    message->envelope.payload_size = payload_size;
+    message->envelope.source = put_text(&text, source);
+    message->envelope.target = put_text(&text, target);
+    message->envelope.event = put_text(&text, event);
+    message->envelope.traceparent.data = text - 1; /* empty, as any accessor shows it */
+    set_room(message, at);
     return message;
 }
 
@@ -101,10 +163,22 @@ void smew__message_ref(struct smew_message *message)
     atomic_fetch_add_explicit(&message->references, 1, memory_order_relaxed);
 }
 
+void smew__message_refs(struct smew_message *message, unsigned count)
+{
+    if (atomic_load_explicit(&message->references, memory_order_relaxed) == 1)
+        atomic_store_explicit(&message->references, 1 + count, memory_order_relaxed);
+    else
+        atomic_fetch_add_explicit(&message->references, count, memory_order_relaxed);
+}
+
 void smew__message_unref(struct smew_message *message)
 {
-    /* Release orders this holder's reads before the free; acquire pairs with the others'. */
-    if (message && atomic_fetch_sub_explicit(&message->references, 1, memory_order_acq_rel) == 1)
+    if (!message)
+        return;
+    /* Release orders this holder's reads before the free; acquire pairs with the others'.  The last
+       holder sees that it is: nobody else is left to make it more or less. */
+    if (atomic_load_explicit(&message->references, memory_order_acquire) == 1 ||
+        atomic_fetch_sub_explicit(&message->references, 1, memory_order_acq_rel) == 1)
         smew__block_free(message);
 }
 

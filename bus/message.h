@@ -62,7 +62,8 @@ struct smew_message {
     bool stocked; /* its block may go into a stock */
     struct smew__envelope envelope;
     struct smew__delivery delivery;
-    uint64_t missed; /* for the subscriber that is being called */
+    uint64_t missed;           /* for the subscriber that is being called */
+    struct smew__parcel *room; /* for a parcel, in this block; NULL: there is none, or it is used */
     alignas(max_align_t) char bytes[];
 };
 
@@ -71,9 +72,21 @@ struct smew_message {
  * payload_size bytes, to be written.  One reference; NULL when out of memory.
  */
 struct smew_message *smew__message_create(const struct smew__envelope *envelope);
-/* The same, but for the payload, which stays where it is and has to outlive the message's use. */
+/*
+ * The same with room for the parcel that it is going to be sent in: smew__parcel_create() takes
+ * that before it asks for memory, and cannot fail then.
+ */
+struct smew_message *smew__message_create_to_send(const struct smew__envelope *envelope);
+/* The same of a plain event, without an envelope of it: no headers, no trace context. */
+struct smew_message *smew__message_create_event(struct smew__text source, struct smew__text target,
+                                                struct smew__text event, const void *payload,
+                                                size_t payload_size);
+/* As smew__message_create(), but for the payload, which stays where it is and has to outlive the
+ * message's use. */
 struct smew_message *smew__message_create_view(const struct smew__envelope *envelope);
 void smew__message_ref(struct smew_message *message);
+/* So many references, by somebody who has one: the only holder needs no atomic addition. */
+void smew__message_refs(struct smew_message *message, unsigned count);
 void smew__message_unref(struct smew_message *message); /* NULL is fine */
 
 /*

@@ -44,6 +44,7 @@
 #include "base/os/thread.h"
 #include "base/sync/biased.h"
 #include "base/sync/spin.h"
+#include "base/sync/spinlock.h"
 #include "base/table.h"
 #include "bus/directory/directory.h"
 #include "bus/message.h"
@@ -114,8 +115,18 @@ struct smew__topics {
     uint64_t publications;
 };
 
+/* What sinks are done with, and nobody was told of yet: done.h. */
+struct smew__done {
+    struct smew__spinlock lock; /* guards the rest; as a mailbox's in the lock order */
+    struct smew__list messages; /* by their `due` */
+    uint32_t count;
+    bool wanted; /* somebody waits: they are told at once */
+};
+
 struct smew__lane_name;
+struct smew__peer;
 struct smew__producer;
+struct smew__route;
 
 struct smew_bus {
     uint64_t process_token; /* differs after fork() from what is */
@@ -134,18 +145,23 @@ struct smew_bus {
 
     struct smew__mutex lock;
     struct smew__condition changed;
+    bool waited; /* somebody waits for `changed`, and was not told since */
     bool closing;
     int wake_fd; /* eventfd: see poll.c */
 
     /* sending */
-    struct smew__table peers;  /* by node reference */
-    struct smew__table routes; /* by target */
-    size_t routes_most;        /* when idle ones are dropped next; 0: never were */
-    struct smew__list limbo;   /* parcels without a peer, in order: route.h */
+    struct smew__table peers;   /* by node reference */
+    struct smew__table routes;  /* by target */
+    size_t routes_most;         /* when idle ones are dropped next; 0: never were */
+    struct smew__peer *own;     /* this node as its own peer; NULL: it never sent to itself */
+    struct smew__route *latest; /* that local.c used; NULL: look it up */
+    atomic_bool sends_locally;  /* a hint: local.h */
+    struct smew__list limbo;    /* parcels without a peer, in order: route.h */
     struct smew__timer limbo_timer;
     uint64_t limbo_pass;
     struct smew__list outbox; /* parcels sent inside handlers, in order: outbox.h */
     uint32_t outbox_count;
+    atomic_bool outbox_full; /* may be read without the lock */
     uint64_t outbox_full_ns; /* since when it is full; 0: it is not */
     struct smew__timer outbox_timer;
     struct smew__list settled;   /* causes on other nodes whose sends were accepted here */
@@ -173,6 +189,7 @@ struct smew_bus {
     struct smew__lane_run run;
     uint64_t lane_bytes;          /* of shared memory that was made for others to write in */
     struct smew__list deliveries; /* received and not completed */
+    struct smew__done done;       /* of them, by sinks */
     atomic_uint held;             /* of them, by the program */
     struct smew__table services;  /* requests to the node itself: serve.c */
     struct smew__topics topics;
@@ -221,6 +238,8 @@ void smew__bus_lock(struct smew_bus *bus);
 void smew__bus_unlock(struct smew_bus *bus);
 /* Waits for `changed` with the follow-up work done; false when the deadline passed. */
 bool smew__bus_wait(struct smew_bus *bus, uint64_t deadline_ns);
+/* Something changed: whoever waits looks again.  Next to nothing when nobody does. */
+void smew__bus_tell(struct smew_bus *bus);
 
 /* True in the process that opened the bus. */
 static inline bool smew__bus_ours(const struct smew_bus *bus)

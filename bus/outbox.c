@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "bus/done.h"
 #include "bus/handler.h"
 #include "bus/intake.h"
 #include "bus/letter.h"
@@ -35,7 +36,7 @@ static bool full(const struct smew_bus *bus)
 static void on_resume(struct smew_bus *bus, struct smew__timer *timer)
 {
     (void)timer;
-    smew__condition_broadcast(&bus->changed);
+    smew__bus_tell(bus);
     smew__poll_again(bus);
 }
 
@@ -66,6 +67,7 @@ enum smew_status smew__outbox_reserve(struct smew_bus *bus, struct smew__parcel 
     smew__outbox_attach(parcel, context->cause);
     bus->outbox_count++;
     if (full(bus)) {
+        atomic_store_explicit(&bus->outbox_full, true, memory_order_relaxed);
         bus->outbox_full_ns = smew_now_ns();
         bus->outbox_timer.run = on_resume;
         (void)smew__timer_set(bus, &bus->outbox_timer, smew__outbox_resumes_ns(bus));
@@ -186,6 +188,7 @@ static void leave(struct smew_bus *bus, struct smew__parcel *parcel)
             on_resume(bus, &bus->outbox_timer);
         }
         bus->outbox_count--;
+        atomic_store_explicit(&bus->outbox_full, false, memory_order_relaxed);
     }
     smew__behind_drop(&parcel->behind);
 }
@@ -240,6 +243,8 @@ void smew__outbox_pump(struct smew_bus *bus)
         if (status)
             smew__parcel_finish(bus, parcel, status);
     }
+    if (!smew__list_empty(&bus->outbox))
+        (void)smew__done_want(bus); /* room, and whatever else they stay for */
 }
 
 /* ---- overflow ------------------------------------------------------------------------ */

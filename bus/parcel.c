@@ -17,16 +17,31 @@
 struct smew__parcel *smew__parcel_create(struct smew_bus *bus, struct smew_message *message,
                                          struct smew__route *route, struct smew__node_ref node)
 {
-    struct smew__parcel *parcel = smew__block_alloc(sizeof(*parcel));
+    struct smew__parcel *parcel = message->room;
+    bool within = parcel != NULL;
 
     (void)bus;
+    if (!within)
+        parcel = smew__block_alloc(sizeof(*parcel));
     if (!parcel)
         return NULL;
-    *parcel = (struct smew__parcel){.message = message, .route = route, .node = node};
+    message->room = NULL;
+    *parcel =
+        (struct smew__parcel){.within = within, .message = message, .route = route, .node = node};
     smew__list_init(&parcel->link);
     if (route)
         route->users++;
     return parcel;
+}
+
+/* Its memory, and its reference of the message, which may be the same block. */
+static void drop(struct smew__parcel *parcel)
+{
+    struct smew_message *message = parcel->message;
+
+    if (!parcel->within)
+        smew__block_free(parcel);
+    smew__message_unref(message);
 }
 
 void smew__parcel_discard(struct smew_bus *bus, struct smew__parcel *parcel)
@@ -34,8 +49,7 @@ void smew__parcel_discard(struct smew_bus *bus, struct smew__parcel *parcel)
     (void)bus;
     if (parcel->route)
         parcel->route->users--;
-    smew__message_unref(parcel->message);
-    smew__block_free(parcel);
+    drop(parcel);
 }
 
 static void enter(struct smew_bus *bus, struct smew__parcel *parcel)
@@ -84,8 +98,7 @@ static void uncount(struct smew__parcel *parcel)
 static void release(struct smew__parcel *parcel)
 {
     smew__behind_drop(&parcel->behind);
-    smew__message_unref(parcel->message);
-    smew__block_free(parcel);
+    drop(parcel);
 }
 
 static void release_all(struct smew__list *popped)
@@ -116,7 +129,7 @@ static void tell_waiter(struct smew_bus *bus, struct smew__parcel *parcel, enum 
     parcel->wait->over = true;
     parcel->wait->status = status;
     parcel->wait = NULL;
-    smew__condition_broadcast(&bus->changed);
+    smew__bus_tell(bus);
 }
 
 void smew__parcel_finish(struct smew_bus *bus, struct smew__parcel *parcel, enum smew_status status)
@@ -145,7 +158,7 @@ void smew__parcel_finish(struct smew_bus *bus, struct smew__parcel *parcel, enum
     else
         release(parcel);
     release_all(&popped);
-    smew__condition_broadcast(&bus->changed);
+    smew__bus_tell(bus);
     bus->follow_up |= SMEW__FOLLOW_OUTBOX;
 }
 

@@ -87,6 +87,8 @@ static struct smew__peer *create(struct smew_bus *bus, struct smew__node_ref ref
         smew__free(peer);
         return NULL;
     }
+    if (peer->is_self)
+        bus->own = peer;
     return peer;
 }
 
@@ -138,6 +140,8 @@ void smew__peer_free(struct smew__peer *peer)
     smew__topic_forget_peer(bus, peer);
     smew__route_forget_peer(bus, peer);
     smew__table_remove(&bus->peers, &peer->ref, sizeof(peer->ref));
+    if (bus->own == peer)
+        bus->own = NULL;
     smew__window_fini(&peer->window);
     smew__staged_clear(peer);
     smew__buffer_fini(&peer->frame);

@@ -28,6 +28,7 @@ static void drop_idle(struct smew_bus *bus)
     struct smew__route *route;
     size_t cursor = 0;
 
+    bus->latest = NULL;
     bus->routes_most = bus->routes.count * 2;
     smew__table_init(&kept);
     while ((route = smew__table_next(&bus->routes, &cursor)) != NULL) {

@@ -35,6 +35,8 @@ struct smew__route {
     uint64_t leaving;  /* the last pass over limbo in which its parcels went to a host */
     const struct smew__peer *leaving_to; /* and to which host they left in it */
     uint32_t outbox;                     /* parcels in the outbox: a direct send goes behind them */
+    struct smew__registration *taker;    /* of this node's, as long as `registered` is the node's */
+    uint64_t registered;
     uint32_t size;
     char target[];
 };

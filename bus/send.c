@@ -17,8 +17,10 @@
 
 #include "base/clock.h"
 #include "bus/direct.h"
+#include "bus/done.h"
 #include "bus/handler.h"
 #include "bus/letter.h"
+#include "bus/local.h"
 #include "bus/options.h"
 #include "bus/outbox.h"
 #include "bus/parcel.h"
@@ -222,6 +224,8 @@ static enum smew_status wait_for_room(struct attempt *attempt, bool waits, uint6
 
         if (!status && has_room(attempt))
             return SMEW_OK;
+        if (!status && smew__done_take(bus))
+            continue; /* there may be room, or nothing before it, any more */
         if (status && (status != SMEW_NO_MACHINE || smew_now_ns() >= appear_ns))
             return status;
         if (status) {
@@ -291,6 +295,7 @@ static enum smew_status accept_direct(struct attempt *attempt, struct smew__parc
 
     if (options->level != SMEW_LEVEL_ACCEPTED || waits_for_commit(attempt, options))
         parcel->wait = &wait;
+    smew__local_note(attempt->bus, attempt->peer->is_self);
     smew__parcel_accept(attempt->bus, parcel, attempt->peer);
     if (!parcel->wait)
         return SMEW_OK;
@@ -468,7 +473,7 @@ enum smew_status smew__send(struct smew_bus *bus, const struct smew__post *post,
     else
         route = smew__send_leave(bus, post->target, options, &behind);
     if (passed) {
-        message = smew__message_create(&envelope);
+        message = smew__message_create_to_send(&envelope);
         status =
             message ? smew__send_message(bus, post, options, message, &behind) : SMEW_NO_MEMORY;
     }
@@ -522,7 +527,9 @@ enum smew_status smew_bus_send(struct smew_bus *bus, const char *target, const c
 {
     const struct smew_outgoing message = {target, event, payload, size_bytes};
 
-    return smew__plain_send(bus, &message, options) ? SMEW_OK : send_any(bus, &message, options);
+    if (smew__plain_send(bus, &message, options) || smew__local_send(bus, &message, options))
+        return SMEW_OK;
+    return send_any(bus, &message, options);
 }
 
 enum smew_status smew_bus_send_many(struct smew_bus *bus, const struct smew_outgoing *messages,

@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/os/process.h"
+#include "bus/done.h"
 #include "bus/handover.h"
 #include "bus/intake.h"
 #include "bus/request.h"
@@ -70,6 +71,7 @@ static void serve_stat(struct smew_bus *bus, struct smew_message *message)
     struct smew__process process = {0};
     struct smew__buffer json;
 
+    (void)smew__done_take(bus);
     smew__buffer_init(&json);
     (void)smew__process_self(&process);
     smew__buffer_printf(&json, "{\"address\":\"%s\",\"name\":", bus->address);

@@ -9,8 +9,9 @@
  * A sink's `deliver` is called with the node's lock held, on the service thread, on the one that
  * polls, or on a sending thread of this process: it queues the message, calls nothing of the bus,
  * and never waits.  The message is held; the sink's owner completes it with smew_message_complete()
- * from a thread of its own, answering a request first with smew_bus_reply().  How many messages may
- * lie in a sink is bounded by the windows of their senders.
+ * or smew__sink_complete() from a thread of its own, answering a request first with
+ * smew_bus_reply().  How many messages may lie in a sink is bounded by the windows of their
+ * senders.
  */
 
 #include <smew/bus.h>
@@ -35,6 +36,16 @@ SMEW_MUST_USE enum smew_status smew__bus_register_sink(struct smew_bus *bus, con
                                                        struct smew_error *error);
 
 void smew__release_done(struct smew__release *ticket);
+
+/*
+ * As smew_message_complete() of a message of this node's, that gathers with others (done.h) while
+ * nobody waits for any.  False: it, or one before it, is still to be told, by a call of
+ * smew__sink_tell() before the caller sleeps, and before anything that has to be after it.  Without
+ * the lock; not inside a handler.
+ */
+bool smew__sink_complete(struct smew_bus *bus, struct smew_message *message,
+                         enum smew_status result);
+void smew__sink_tell(struct smew_bus *bus);
 
 /*
  * Marks the calling thread as running a handler of this node for `message` (NULL: for a timer), so

@@ -272,7 +272,7 @@ enum smew_status smew__transmit(struct smew__peer *peer)
 
 void smew__peer_run_self(struct smew_bus *bus)
 {
-    struct smew__peer *peer = smew__table_get(&bus->peers, &bus->self, sizeof(bus->self));
+    struct smew__peer *peer = bus->own;
     struct smew__parcel *parcel;
 
     while (peer && (parcel = smew__window_next(&peer->window)) != NULL) {

@@ -48,6 +48,7 @@ struct smew__settled;
 
 struct smew__parcel {
     struct smew__list link; /* window, limbo or outbox */
+    bool within;            /* its memory is its message's block */
     struct smew_message *message;
     struct smew__route *route; /* NULL: addressed to a node, not to a machine */
     struct smew__peer *peer;   /* NULL in limbo and outbox */

@@ -13,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "chart/plan.h"
+#include "chart/timed.h"
 
 struct smew_chart *smew__chart_create(void)
 {
@@ -189,4 +190,13 @@ uint16_t smew__chart_path(const struct smew_chart *chart, uint16_t from, const c
             path++;
     }
     return at;
+}
+
+bool smew__chart_is_timed(const struct smew_chart *chart)
+{
+    bool timed = chart->scripted || chart->invoke_count || chart->actor_count;
+
+    for (uint32_t i = 0; i < chart->action_count && !timed; i++)
+        timed = chart->actions[i].delay.delayed;
+    return timed;
 }

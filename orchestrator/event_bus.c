@@ -76,6 +76,14 @@ void smew__event_bus_post_task(struct smew__event_bus *event_bus, struct smew__t
     post(event_bus, &task->due);
 }
 
+/* Whoever waits has seen to it already (bus/done.h); this is for the rest, before we sleep. */
+static void tell(struct smew__event_bus *event_bus)
+{
+    if (event_bus->untold)
+        smew__sink_tell(event_bus->bus);
+    event_bus->untold = false;
+}
+
 /* Moves the mailbox into `taken`, waiting for one or for the next timer.  False: stop. */
 static bool take(struct smew__event_bus *event_bus, struct smew__list *taken)
 {
@@ -88,10 +96,14 @@ static bool take(struct smew__event_bus *event_bus, struct smew__list *taken)
     while (smew__list_empty(&event_bus->mailbox) && !event_bus->stopping && !slept) {
         /* Relaxed: whoever sees `sleeping`, under the lock, moves the word after this. */
         uint32_t seen = atomic_load_explicit(&event_bus->wakes, memory_order_relaxed);
+        bool untold = event_bus->untold;
 
-        event_bus->sleeping = true;
+        event_bus->sleeping = !untold;
         smew__spinlock_unlock(&event_bus->lock);
-        slept = smew__futex_wait(&event_bus->wakes, seen, due_ns);
+        if (untold)
+            tell(event_bus); /* and look again: it takes the node's lock */
+        else
+            slept = smew__futex_wait(&event_bus->wakes, seen, due_ns);
         smew__spinlock_lock(&event_bus->lock);
     }
     event_bus->sleeping = false;
@@ -121,6 +133,20 @@ static void schedule(struct smew__event_bus *event_bus, struct smew__actor *acto
         count(&event_bus->counters.failed, 1);
 }
 
+static struct smew__host *host_of(const struct smew__actor *actor)
+{
+    return actor->host;
+}
+
+/* The one machine of a host that has no pattern is remembered there. */
+static void remember(const struct smew__actor *actor, struct smew__actor *now)
+{
+    struct smew__host *host = host_of(actor);
+
+    if (!host->pattern)
+        host->actor = now;
+}
+
 static enum smew_status start_actor(struct smew__event_bus *event_bus, struct smew__host *host,
                                     const char *id, struct smew__actor **actor)
 {
@@ -142,6 +168,7 @@ static enum smew_status start_actor(struct smew__event_bus *event_bus, struct sm
     count(&event_bus->counters.started, 1);
     count(&event_bus->counters.failed, made->failed);
     schedule(event_bus, made);
+    remember(made, made);
     *actor = made;
     return SMEW_OK;
 }
@@ -150,6 +177,7 @@ static void stop_actor(struct smew__event_bus *event_bus, struct smew__actor *ac
 {
     const char *id = smew__actor_id(actor);
 
+    remember(actor, NULL);
     smew__heap_remove(&event_bus->timers, &actor->timer);
     smew__table_remove(&event_bus->actors, id, strlen(id));
     smew__actor_destroy(actor);
@@ -159,8 +187,10 @@ static void stop_actor(struct smew__event_bus *event_bus, struct smew__actor *ac
 enum smew_status smew__event_bus_actor(struct smew__event_bus *event_bus, struct smew__host *host,
                                        const char *id, struct smew__actor **actor)
 {
-    struct smew__actor *found = smew__table_get(&event_bus->actors, id, strlen(id));
+    struct smew__actor *found = host->actor;
 
+    if (!found)
+        found = smew__table_get(&event_bus->actors, id, strlen(id));
     if (found && found->host == host) {
         *actor = found;
         return SMEW_OK;
@@ -220,11 +250,14 @@ static void begin(struct smew__event_bus *event_bus, const struct smew__actor *a
 {
     /* A topic longer than an id may be can have no subscribers. */
     passage->asked = asked;
-    passage->watched = strlen(actor->topic) <= SMEW_ID_MAX &&
-                       smew_bus_has_subscribers(event_bus->bus, actor->topic);
+    passage->watched = smew_bus_has_subscribers(event_bus->bus, actor->topic) &&
+                       strlen(actor->topic) <= SMEW_ID_MAX;
     if (passage->watched || asked)
         smew__report_state(actor, &passage->old);
-    passage->begun_ns = smew_now_ns();
+    if (passage->watched || asked || host_of(actor)->timed)
+        passage->begun_ns = smew_now_ns();
+    else
+        passage->begun_ns = 0; /* nobody asks */
 }
 
 /* Counts, and plans the machine's next timer. */
@@ -335,13 +368,13 @@ static void run_message(struct smew__event_bus *event_bus, struct smew_message *
         status = inspect(event_bus, message);
     else
         status = run_event(event_bus, message);
-    smew_message_complete(message, status);
+    event_bus->untold = !smew__sink_complete(event_bus->bus, message, status);
 }
 
 static void run_timers(struct smew__event_bus *event_bus)
 {
-    uint64_t now_ns = smew_now_ns();
-    struct smew__heap_link *first;
+    struct smew__heap_link *first = smew__heap_first(&event_bus->timers);
+    uint64_t now_ns = first ? smew_now_ns() : 0;
 
     while ((first = smew__heap_first(&event_bus->timers)) != NULL && first->key <= now_ns &&
            !refuses(event_bus)) {
@@ -364,6 +397,7 @@ static void run_due(struct smew__event_bus *event_bus, struct smew__due *due)
     struct smew__task *task;
 
     if (due->run == task_marker) {
+        tell(event_bus);
         task = SMEW_CONTAINER(due, struct smew__task, due);
         task->run(event_bus, task);
     } else {
@@ -385,6 +419,7 @@ static void run(void *argument)
             run_due(event_bus, SMEW_CONTAINER(link, struct smew__due, link));
         run_timers(event_bus);
     }
+    tell(event_bus);
 }
 
 /* ---- start and stop ------------------------------------------------------------------ */

@@ -54,6 +54,7 @@ struct smew__event_bus {
     bool stopping;
     _Atomic uint32_t wakes; /* a futex word; moves for each post that found it sleeping */
 
+    bool untold;                    /* completions gather, and somebody is still to tell them */
     atomic_uint_fast64_t refuse_ns; /* from when on messages are given back unseen */
     struct smew__table actors;      /* by id */
     struct smew__heap timers;

@@ -18,6 +18,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/status.h"
+#include "chart/timed.h"
 #include "diagnostics/log.h"
 #include "orchestrator/orchestrator.h"
 
@@ -59,9 +60,11 @@ static void on_deliver(struct smew_message *message, void *user)
 {
     struct smew__host *host = user;
     struct smew__text target = message->envelope.target;
+    struct smew__event_bus *event_bus = host->event_bus;
 
-    smew__event_bus_post(smew__orchestrator_event_bus(host->orchestrator, target.data, target.size),
-                         message, host);
+    if (!event_bus)
+        event_bus = smew__orchestrator_event_bus(host->orchestrator, target.data, target.size);
+    smew__event_bus_post(event_bus, message, host);
 }
 
 /* An id, or a longer pattern, that another node waits for. */
@@ -150,6 +153,10 @@ static struct smew__host *host_create(struct smew_orchestrator *orchestrator, co
         return NULL;
     memcpy(host->id, id, size);
     host->orchestrator = orchestrator;
+    host->pattern = is_pattern(id);
+    host->timed = smew__chart_is_timed(chart);
+    if (!host->pattern)
+        host->event_bus = smew__orchestrator_event_bus(orchestrator, id, size - 1);
     host->chart = smew_chart_ref(chart);
     host->user = user;
     return host;
@@ -181,9 +188,7 @@ static enum smew_status start(struct smew__host *host)
     struct smew__host_waiter waiter;
 
     expect(host, &waiter, &host->starting);
-    smew__event_bus_post_task(
-        smew__orchestrator_event_bus(orchestrator, host->id, strlen(host->id)), &host->starting,
-        run_start);
+    smew__event_bus_post_task(host->event_bus, &host->starting, run_start);
     return wait_for(orchestrator, host, &waiter);
 }
 

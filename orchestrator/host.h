@@ -40,7 +40,11 @@ struct smew__host {
     struct smew__task starting;
     struct smew__sweep ending;
     struct smew__host_waiter *waiter;
-    char id[]; /* as given, with the '*' */
+    bool pattern;
+    bool timed;                        /* its machines are to be told what time it is */
+    struct smew__event_bus *event_bus; /* of an id, which is always on the same one */
+    struct smew__actor *actor;         /* of an id, while there is one; the event bus's thread's */
+    char id[];                         /* as given, with the '*' */
 };
 
 /* Gives all claims back, so that nothing new comes.  For destroying the orchestrator. */
