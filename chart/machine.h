@@ -95,7 +95,7 @@ struct smew__queue {
 /* Whom an effect or a timer is for.  A child is named by its serial, for it may be gone by then. */
 struct smew__target {
     enum smew__to to;
-    uint32_t child;   /* TO_CHILD */
+    uint64_t child;   /* TO_CHILD */
     const char *name; /* TO_NAMED: a machine on the bus */
 };
 
@@ -155,7 +155,7 @@ struct smew__child {
     struct smew_machine *parent;
     struct smew_machine *machine; /* NULL for a service */
     struct smew__child *next;     /* among the dead */
-    uint32_t serial;              /* in the family; a service's token */
+    uint64_t serial;              /* in the family; a service's token */
     uint8_t life;                 /* of a service: enum smew_life; NEW until it was started */
     bool begun;                   /* a machine: its initial macrostep was run */
     bool launched;                /* it was started; or will never be, for it was stopped before */
@@ -174,14 +174,17 @@ struct smew__family {
     struct smew_machine *root;
     struct smew_machine_host host;
     struct smew_watch *watches; /* in the order in which they came */
+    struct smew__telling *telling;
     uint64_t now_ns;
     struct smew__timers timers;
     struct smew__child *dead; /* freed when the present call ends */
-    uint32_t serials;         /* of children, so far */
+    uint64_t serials;         /* of children, so far: never used up, nor used again */
     uint32_t own_events;      /* in the present call, since time went on */
     int64_t script_steps;     /* that scripts have taken, likewise */
     bool running;             /* inside a call: its callbacks cannot call in again */
     bool observing;           /* … but in `transition` they may take a snapshot */
+    bool still;               /* asked what can happen, or being freed: no machine may run */
+    bool doomed;              /* destroyed by a callback: freed when the present call ends */
 };
 
 struct smew_machine {
@@ -212,7 +215,6 @@ struct smew_machine {
     bool handled;    /* in the present call: a transition was enabled */
     bool changed;    /* in the present call: the configuration became another one */
     bool illegal;    /* has ever been in a configuration that SCXML would not call legal */
-    bool asking;     /* smew_machine_can: errors of conditions are nobody's */
     bool recalled;   /* a history state had a say in what a transition changes */
     bool observed;   /* `transition` tells of it: `entries` are what was before */
     bool modified;   /* in the present microstep: context or history, or a final state */
@@ -252,6 +254,8 @@ static inline void smew__machine_fail(struct smew_machine *machine, enum smew_st
 struct smew_machine *smew__machine_new(struct smew_chart *chart, const char *id,
                                        struct smew__family *family);
 void smew__machine_free(struct smew_machine *machine); /* its children too; NULL is fine */
+/* A call that ran the family is over: what waited for that is freed.  False: all of it was. */
+bool smew__family_rest(struct smew__family *family);
 
 /* ---- own.c --------------------------------------------------------------------------- */
 
@@ -286,6 +290,11 @@ static inline bool smew__is_watched(const struct smew_machine *machine)
     return machine->family->host.transition || machine->family->watches;
 }
 void smew__watch_tell(struct smew_machine *machine, const struct smew_step *step);
+/* Whoever is told next; tellings nest, where one who is told settles a service of a relative. */
+struct smew__telling {
+    struct smew_watch *next;
+    struct smew__telling *outer;
+};
 
 /* ---- run.c --------------------------------------------------------------------------- */
 
@@ -389,11 +398,11 @@ void smew__child_start_later(struct smew_machine *machine, const char *id);
 /* It is a child no longer, and is stopped as an effect, or never started. */
 void smew__child_remove(struct smew_machine *machine, const char *id);
 struct smew__child *smew__child_named(const struct smew_machine *machine, const char *id);
-struct smew__child *smew__child_numbered(const struct smew_machine *machine, uint32_t serial);
+struct smew__child *smew__child_numbered(const struct smew_machine *machine, uint64_t serial);
 void smew__child_start(struct smew__child *child);
 /* A child as a snapshot knew it; begun and launched.  NULL: no memory, or too many. */
 struct smew__child *smew__child_restore(struct smew_machine *machine, uint32_t invoke,
-                                        uint32_t serial);
+                                        uint64_t serial);
 void smew__child_stop(struct smew__child *child);
 /* A root's or a child's first children: started before any other effect, in order. */
 void smew__children_start(struct smew_machine *machine);

@@ -13,6 +13,7 @@
 
 #include "chart/restore.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,7 +22,7 @@
 #include "chart/snapshot.h"
 
 enum { SNAPSHOT_MAX_BYTES = 64 * 1024 * 1024, SENTENCE_SIZE = 400 };
-#define NS_MAX (UINT64_C(1) << 53) /* what a JSON number holds exactly */
+#define NUMBER_MAX (UINT64_C(1) << 53) /* what a JSON number holds exactly */
 
 bool smew__restore_refuse(struct smew__restore *restore, const char *format, ...)
 {
@@ -84,7 +85,7 @@ static bool find_invoke(struct smew__restore *restore, const struct smew_chart *
                                 chart->id, source, id);
 }
 
-static struct smew__child *find_child(const struct smew_machine *machine, uint32_t serial);
+static struct smew__child *find_child(const struct smew_machine *machine, uint64_t serial);
 static bool read_machine(struct smew__restore *restore, struct smew_machine *machine,
                          const json_t *json);
 
@@ -113,9 +114,9 @@ static bool read_child(struct smew__restore *restore, struct smew_machine *machi
         !smew__restore_number(restore, json_object_get(json, "serial"), "\"serial\"",
                               restore->serials, &serial))
         return false;
-    if (serial == 0 || find_child(restore->root, (uint32_t)serial))
-        return smew__restore_refuse(restore, "two children have the serial %u", (unsigned)serial);
-    child = smew__child_restore(machine, invoke, (uint32_t)serial);
+    if (serial == 0 || find_child(restore->root, serial))
+        return smew__restore_refuse(restore, "two children have the serial %" PRIu64, serial);
+    child = smew__child_restore(machine, invoke, serial);
     if (!child)
         return smew__restore_no_memory(restore);
     if (json_is_true(json_object_get(json, "orphan")))
@@ -146,7 +147,7 @@ static bool read_machine(struct smew__restore *restore, struct smew_machine *mac
 
 /* ---- timers -------------------------------------------------------------------------- */
 
-static struct smew__child *find_child(const struct smew_machine *machine, uint32_t serial)
+static struct smew__child *find_child(const struct smew_machine *machine, uint64_t serial)
 {
     for (uint32_t i = 0; i < machine->children.count; i++) {
         struct smew__child *child = machine->children.items[i];
@@ -170,7 +171,7 @@ static struct smew_machine *find_owner(struct smew__restore *restore, const json
     if (!smew__restore_number(restore, json, "a timer's \"machine\"", restore->serials, &serial))
         return NULL;
     if (serial > 0) {
-        child = find_child(restore->root, (uint32_t)serial);
+        child = find_child(restore->root, serial);
         machine = child ? child->machine : NULL;
     }
     if (machine && machine->life == SMEW_LIFE_ACTIVE)
@@ -213,7 +214,7 @@ static bool read_target(struct smew__restore *restore, const struct smew_machine
         if (!smew__restore_number(restore, json, "a timer's target", restore->serials, &serial))
             return false;
         target->to = SMEW__TO_CHILD;
-        target->child = (uint32_t)serial;
+        target->child = serial;
     }
     return true;
 }
@@ -245,7 +246,7 @@ static bool read_timer(struct smew__restore *restore, const json_t *json)
 
     timer.machine = find_owner(restore, json_object_get(json, "machine"));
     if (!timer.machine ||
-        !smew__restore_number(restore, json_object_get(json, "in_ns"), "\"in_ns\"", NS_MAX,
+        !smew__restore_number(restore, json_object_get(json, "in_ns"), "\"in_ns\"", NUMBER_MAX,
                               &in_ns) ||
         !read_target(restore, timer.machine, json_object_get(json, "to"), &timer.target))
         return false;
@@ -278,10 +279,10 @@ static bool read_document(struct smew__restore *restore, const json_t *json)
     const json_t *timers = json_object_get(json, "timers");
     uint64_t serials;
 
-    if (!smew__restore_number(restore, json_object_get(json, "serials"), "\"serials\"",
-                              UINT32_MAX / 2, &serials))
+    if (!smew__restore_number(restore, json_object_get(json, "serials"), "\"serials\"", NUMBER_MAX,
+                              &serials))
         return false;
-    restore->serials = (uint32_t)serials;
+    restore->serials = serials;
     if (!read_machine(restore, restore->root, json_object_get(json, "machine")))
         return false;
     if (restore->root->life == SMEW_LIFE_NEW)
@@ -374,8 +375,8 @@ enum smew_status smew_machine_restore(struct smew_chart *chart, const char *id,
     restore.root->family->running = true;
     wake(restore.root);
     run_waiting(restore.root);
-    smew__children_bury(restore.root->family);
-    restore.root->family->running = false;
+    if (!smew__family_rest(restore.root->family))
+        return smew__fail(error, SMEW_STOPPED, "snapshot: a callback has destroyed the machine");
     *machine = restore.root;
     return SMEW_OK;
 }

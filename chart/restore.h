@@ -18,7 +18,7 @@
 
 struct smew__restore {
     struct smew_machine *root;
-    uint32_t serials; /* no child's is larger */
+    uint64_t serials; /* no child's is larger */
     enum smew_status status;
     struct smew_error *error;
 };

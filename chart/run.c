@@ -283,9 +283,9 @@ static void halt(struct smew_machine *machine)
 {
     if (machine->chart->scxml)
         leave_all(machine);
+    machine->life = SMEW_LIFE_STOPPED; /* what its services settle now is for nobody */
     for (uint32_t i = 0; i < machine->children.count; i++)
         smew__child_stop(machine->children.items[i]);
-    machine->life = SMEW_LIFE_STOPPED;
     discard(machine);
 }
 

@@ -9,6 +9,7 @@
 
 #include "chart/world.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,7 +70,7 @@ bool smew__script_refuse(struct smew_machine *machine, const char *reason, const
     char payload[128];
 
     (void)snprintf(payload, sizeof payload, "{\"message\":\"%s\"}", reason);
-    if (!machine->asking)
+    if (!machine->family->still)
         smew__raise_error(machine, "error.execution", payload, send_id);
     return false;
 }
@@ -187,7 +188,7 @@ static bool make_id(struct smew_machine *machine, const struct smew__script *scr
 
     if (!world)
         return false;
-    (void)snprintf(quoted, sizeof quoted, "'send.%u'", ++machine->family->serials);
+    (void)snprintf(quoted, sizeof quoted, "'send.%" PRIu64 "'", ++machine->family->serials);
     smew__buffer_append(id, quoted + 1, strlen(quoted) - 2);
     smew__buffer_append(id, "", 1);
     if (id->failed) {

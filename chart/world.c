@@ -470,7 +470,7 @@ bool smew__world_settle(struct smew_machine *machine, enum smew_status status, c
         machine->family->script_steps = machine->chart->script_steps - world->steps;
     if (status == SMEW_OK)
         return true;
-    if (machine->asking)
+    if (machine->family->still)
         return false;
     if (status == SMEW_NO_MEMORY) {
         smew__machine_fail(machine, status);

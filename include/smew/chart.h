@@ -310,7 +310,11 @@ SMEW_API SMEW_MUST_USE enum smew_status smew_machine_create(struct smew_chart *c
                                                             const char *id,
                                                             const struct smew_machine_host *host,
                                                             struct smew_machine **machine);
-SMEW_API void smew_machine_destroy(struct smew_machine *machine); /* NULL is fine */
+/*
+ * NULL is fine, and so is a callback of the machine's own: then it goes when the call that runs it
+ * has come to its end, and callbacks may come until then.  Services that run are stopped.
+ */
+SMEW_API void smew_machine_destroy(struct smew_machine *machine);
 
 /*
  * Enters the initial states at time now_ns.  LIMIT: the chart never came to rest (an endless
@@ -330,7 +334,7 @@ SMEW_API SMEW_MUST_USE enum smew_status smew_machine_send(struct smew_machine *m
 /*
  * One more who is told of a root's and its children's transitions, after the host; several are told
  * in the order in which they came.  The struct is the caller's: it stays where it is until unwatch,
- * or until the machine is destroyed.  `transition` may take its own watch away, no other.
+ * or until the machine is destroyed.  `transition` may take any watch away, its own too.
  */
 struct smew_watch {
     void (*transition)(struct smew_machine *machine, const struct smew_event *event,
@@ -352,7 +356,8 @@ smew_machine_advance(struct smew_machine *machine, uint64_t now_ns, struct smew_
  * A service has finished.  `ok`: xstate.done.actor.ID with {"output": …}, otherwise
  * xstate.error.actor.ID with {"error": …}; `value` is JSON, or NULL for none.  `machine` is any of
  * the service's family.  NOT_FOUND: nobody waits for it any more.  Fine in callbacks too: then the
- * event waits its turn.  TOO_BIG: more than 1 MiB.
+ * event waits its turn.  BUSY: from a guard that smew_machine_can() asks, or while the machine is
+ * being destroyed.  TOO_BIG: more than 1 MiB.
  */
 SMEW_API SMEW_MUST_USE enum smew_status smew_machine_settle(struct smew_machine *machine,
                                                             uint64_t token, bool ok,

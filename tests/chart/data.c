@@ -92,6 +92,10 @@ static const struct kit_scenario scxml[] = {
           "</transition><final id='f'><donedata><param name='x' expr='6*7'/></donedata></final>"
           "</state><state id='b'/></scxml>",
      {{"", "b", "\"42\""}}},
+    {"done data at the top are the output, and are evaluated once",
+     HEAD "<datamodel><data id='n' expr='0'/></datamodel><final id='f'><onexit><log expr='n'/>"
+          "</onexit><donedata><content expr='++n'/></donedata></final></scxml>",
+     {{"", "f", "\"1\""}}},
     {"what is bound late waits for its state",
      "<scxml xmlns='http://www.w3.org/2005/07/scxml' binding='late'><state id='a'><onentry><log "
      "expr='typeof n'/></onentry><transition event='X' target='b'/></state><state id='b'>"
