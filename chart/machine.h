@@ -446,6 +446,13 @@ struct smew__message *smew__message_from(const struct smew_chart *chart,
 /* ---- timers.c ------------------------------------------------------------------------ */
 
 void smew__timers_fini(struct smew__timers *timers);
+/* Saturates: a delay of the program's may be anything, and "never" is no time. */
+static inline uint64_t smew__due_ns(uint64_t now_ns, uint64_t in_ns)
+{
+    uint64_t due_ns = now_ns + in_ns;
+
+    return due_ns < now_ns || due_ns == UINT64_MAX ? UINT64_MAX - 1 : due_ns;
+}
 /*
  * JSON: a timer with a send id takes the id over from an older one of the same machine, which then
  * can no longer be cancelled; so it is in XState.  SCXML: they share it, and are cancelled
