@@ -48,6 +48,7 @@
  *     payload.c     an event's payload for callbacks, and events with one from them
  *     watch.c       whoever is told of transitions
  *     world.c       a machine's script session: its variables, events and errors
+ *     result.c      what they answered, as JSON and as values
  *     script_act.c  what scripts do: assign, loop, log
  *     script_send.c what scripts send
  *     inspect.c     what is to be seen: states, tags, children, as text and JSON

@@ -206,13 +206,15 @@ SMEW_API SMEW_MUST_USE enum smew_status smew_chart_load_json(const char *text, s
  *
  * Data are variables of the machine's own session.  When an event was run to completion, all that
  * JSON can say is in smew_machine_context(), and so in snapshots; functions come back by running
- * the chart's global scripts again; other values (cycles, undefined, NaN) do not.  Date.now() is
- * the machine's time, Math.random() the same in every run.
+ * the chart's global scripts again; other values (cycles, undefined, NaN, what throws when it is
+ * looked at, strings with a NUL, more than 256 levels or 1 MiB) do not, and are null there.
+ * Date.now() is the machine's time, Math.random() the same in every run.
  *
  * An error of a script is the event error.execution, with {"message": …}, and ends its block; so
  * does a script that takes more steps, memory or stack than it may (smew_behavior).  One that
  * makes the engine itself run on, by a regular expression say, stops the machine: LIMIT, with data
- * and states from before that event.
+ * and states from before that event.  So do variables that cannot be looked at within a quarter of
+ * those steps more.
  *
  * Not there: srcexpr, XML as data, the Basic HTTP event processor.
  */
