@@ -22,7 +22,8 @@
  * stopped, events emitted.  Effects are put in a list and done when the macrostep has come to its
  * end.  So a macrostep that fails (an endless `always`, no memory, an error that nothing handled)
  * is undone as a whole: configuration, history, context and children are those from before it, no
- * effect has happened, and the machine has stopped.  XState 5 works like this, its order of
+ * effect has happened, and the machine has stopped.  An effect that cannot be done stops the
+ * machine as well, with what was committed.  XState 5 works like this, its order of
  * effects included, and a journal of transitions needs the same.
  *
  * An effect that hands an event to a relative which is at rest runs that relative at once, inside

@@ -321,7 +321,9 @@ SMEW_API void smew_machine_destroy(struct smew_machine *machine);
 /*
  * Enters the initial states at time now_ns.  LIMIT: the chart never came to rest (an endless
  * `always` or `raise`; 10,000 microsteps, or the chart's options.maxIterations); the machine has
- * stopped, with the configuration and context from before that event.  NO_MEMORY: likewise.
+ * stopped, with the configuration and context from before that event.  NO_MEMORY: likewise; but
+ * where there is no room for what the event has set in motion (timers, events that wait, children),
+ * with those from after it.
  * `step` may be NULL.  REJECTED: the error of a child was not handled; NO_MACHINE: there is nobody
  * to send to.  Both stop the machine, likewise.
  */
