@@ -434,8 +434,9 @@ static bool load_blocks(struct smew__loader *loader, const struct smew__element 
 
 static bool refuse_unknown(struct smew__loader *loader, const struct smew__element *element)
 {
-    static const char *const known[] = {"state",  "parallel", "final",      "history", "onentry",
-                                        "onexit", "invoke",   "transition", "initial", "donedata"};
+    static const char *const known[] = {"state",   "parallel",   "final",   "history", "invoke",
+                                        "initial", "transition", "onentry", "onexit",  "donedata"};
+    enum { BELOW_FINAL = 7 }; /* the first ones are nothing for a final state */
 
     for (const struct smew__element *child = element->first; child; child = child->next) {
         size_t at = 0;
@@ -447,6 +448,9 @@ static bool refuse_unknown(struct smew__loader *loader, const struct smew__eleme
         }
         while (at < sizeof known / sizeof *known && !smew__is(child, known[at]))
             at++;
+        if (at < BELOW_FINAL && smew__is(element, "final"))
+            return smew__refuse(loader, SMEW_SYNTAX, smew__place(child),
+                                "<final> cannot have a <%s> of its own", known[at]);
         if (at == sizeof known / sizeof *known)
             return smew__refuse(loader, SMEW_SYNTAX, smew__place(child),
                                 "unknown element <%.40s> in <%.40s>", child->name, element->name);

@@ -131,6 +131,8 @@ static const struct {
     {"<scxml xmlns='urn:x'/>", "1:1: the document is of another namespace", SMEW_SYNTAX},
     {"<!DOCTYPE scxml [<!ENTITY a 'b'>]><scxml/>", "1:29: a chart has no entities of its own",
      SMEW_SYNTAX},
+    {"<scxml><final id='f'><state/></final></scxml>",
+     "1:22: <final> cannot have a <state> of its own", SMEW_SYNTAX},
     {"<scxml><state id='a'/>\n<state id='a'/></scxml>", "2:1: the id \"a\" is taken already",
      SMEW_SYNTAX},
     {"<scxml><stat id='a'/></scxml>", "1:8: unknown element <stat> in <scxml>", SMEW_SYNTAX},
