@@ -11,7 +11,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -152,8 +151,8 @@ static void aim(const struct smew_machine *machine, const char *target, struct s
 /* CSS2's times, or a number of milliseconds.  False: it is neither. */
 static bool read_time(const char *text, struct smew__delay *delay)
 {
-    char *end;
-    double ms = strtod(text, &end);
+    const char *end;
+    double ms = smew__number_read(text, &end);
 
     if (end != text && strcmp(end, "s") == 0)
         ms *= 1000;
