@@ -507,8 +507,7 @@ static bool mark_all(struct smew__loader *loader, const struct smew__element *ro
         return smew__no_memory(loader);
     loader->marks.count = count;
     while (at) {
-        loader->marks.marks[at->number].offset = at->offset;
-        loader->marks.marks[at->number].key_offset = at->offset;
+        loader->marks.marks[at->number] = (struct smew__mark){at->offset, at->offset, 0};
         if (at->first) {
             at = at->first;
             continue;
@@ -555,10 +554,9 @@ static bool read_scxml(struct smew__loader *loader)
     if (!loader->root)
         loader->root = smew__xml_parse(&loader->scratch, loader->text, loader->size,
                                        &loader->element_count, &problem);
-    if (!loader->root && !problem.text)
-        return smew__no_memory(loader);
     if (!loader->root)
-        return smew__refuse_offset(loader, problem.offset, problem.text);
+        return problem.text ? smew__refuse_offset(loader, problem.offset, problem.text)
+                            : smew__no_memory(loader);
     smew__buffer_init(&scxml.elements);
     fine = mark_all(loader, loader->root, loader->element_count) &&
            load_document(&scxml, loader->root);

@@ -501,7 +501,8 @@ static enum smew_status copy_variable(void *user, const char *name,
         return SMEW_OK;
     status = smew__result_value(result, &value);
     if (status == SMEW_SYNTAX) /* no value is deep enough for it */
-        return copy_variable(user, name, &(struct smew__script_result){SMEW__SCRIPT_NOTHING});
+        return copy_variable(user, name,
+                             &(struct smew__script_result){.type = SMEW__SCRIPT_NOTHING});
     return status == SMEW_OK ? smew__context_set(context, name, value) : status;
 }
 

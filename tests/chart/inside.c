@@ -104,7 +104,7 @@ static enum smew_status send(struct smew_machine *machine, const char *type)
 /* A child that is sent to tells its parent, which leaves the state that the child belongs to. */
 static void test_child_ends_while_it_is_sent_to(void **state)
 {
-    struct deeds deeds = {NULL};
+    struct deeds deeds = {.started = 0};
     struct smew_child child;
 
     (void)state;
@@ -168,7 +168,7 @@ static void destroy_told(struct smew_machine *machine, const struct smew_event *
 static void test_destroyed_in_transition(void **state)
 {
     int64_t live = smew__alloc_live();
-    struct deeds deeds = {NULL};
+    struct deeds deeds = {.started = 0};
     struct smew_watch watches[2] = {{.transition = destroy_told}, {.transition = destroy_told}};
 
     (void)state;
@@ -300,7 +300,7 @@ static struct onlooker *onlooker(struct deeds *deeds)
 
 static void test_the_next_watch_is_taken_away(void **state)
 {
-    struct deeds deeds = {NULL};
+    struct deeds deeds = {.started = 0};
 
     (void)state;
     start(&deeds, with_service, NULL);

@@ -53,8 +53,7 @@ static void test_variables_without_a_word(void **state)
         "a = {}; a.a = a",
         "a = { toJSON: function() { throw 1 } }",
         "a = { get b() { throw 1 } }",
-        "a = null; Object.defineProperty(this, 'c', { enumerable: true, get: function() { throw 1 "
-        "} })",
+        "a = null; Object.defineProperty(this, 'c', { get: thrower, enumerable: true })",
         "a = 'nul \\u0000 inside'",
         "a = ['nul \\u0000 inside']",
         "a = NaN",
@@ -69,7 +68,8 @@ static void test_variables_without_a_word(void **state)
         struct smew_machine *machine;
 
         (void)snprintf(text, sizeof text,
-                       HEAD "<script>var a = 1; var b = 1;</script><state id='s'><transition "
+                       HEAD "<script>var a = 1; var b = 1; function thrower() { throw 1 "
+                            "}</script><state id='s'><transition "
                             "event='X'><script>%s; b = 2</script></transition></state></scxml>",
                        scripts[i]);
         machine = start_scxml(text, &log);
