@@ -181,8 +181,8 @@ struct smew__family {
     struct smew__timers timers;
     struct smew__child *dead; /* freed when the present call ends */
     uint64_t serials;         /* of children, so far: never used up, nor used again */
-    uint32_t own_events;      /* in the present call, since time went on */
-    int64_t script_steps;     /* that scripts have taken, likewise */
+    int64_t script_steps;     /* that scripts have taken in the present call, since time went on */
+    uint32_t own_events;      /* of its own making, likewise */
     bool running;             /* inside a call: its callbacks cannot call in again */
     bool observing;           /* … but in `transition` they may take a snapshot */
     bool still;               /* asked what can happen, or being freed: no machine may run */
