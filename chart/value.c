@@ -149,12 +149,13 @@ static int read_digits(const char **at, uint64_t *digits, int *dropped)
 /* 'e' and digits, or nothing of it.  Larger ones than any double's are cut. */
 static int read_exponent(const char **at)
 {
-    const char *digit = *at + 1;
-    bool negative = *digit == '-';
+    const char *digit = *at;
     int exponent = 0;
 
-    if (**at != 'e' && **at != 'E')
+    if (*digit != 'e' && *digit != 'E')
         return 0;
+    digit++;
+    bool negative = *digit == '-';
     digit += *digit == '-' || *digit == '+';
     if (!is_digit(*digit))
         return 0;
