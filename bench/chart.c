@@ -19,6 +19,7 @@
 #include <smew/version.h>
 
 #include "bench/chart_side.h"
+#include "bench/choose.h"
 #include "bench/load.h"
 #include "bench/report.h"
 
@@ -367,21 +368,22 @@ static bool measure(const struct bench_plan *plan, const struct bench_chart_what
     return fine;
 }
 
+static const char *name_of(size_t row)
+{
+    return rows[row].name;
+}
+
 int bench_chart(const struct bench_plan *plan, const struct bench_chart_what *what)
 {
+    const struct bench_choice choice = {.table = "chart", .only = what->only, .list = what->list};
     struct row *chosen[ROWS];
-    size_t count = 0;
+    size_t numbers[ROWS];
+    size_t count;
+    int code;
 
-    for (size_t i = 0; i < ROWS; i++)
-        if (what->only == NULL || strstr(rows[i].name, what->only) != NULL)
-            chosen[count++] = &rows[i];
-    if (count == 0) {
-        (void)fputs("smew-bench: there is no such row: see chart --list\n", stderr);
-        return 2;
-    }
-    for (size_t i = 0; what->list && i < count; i++)
-        (void)puts(chosen[i]->name);
-    if (what->list)
-        return 0;
+    if (!bench_choose(&choice, name_of, ROWS, numbers, &count, &code))
+        return code;
+    for (size_t i = 0; i < count; i++)
+        chosen[i] = &rows[numbers[i]];
     return measure(plan, what, chosen, count) && !stopped(plan) ? 0 : 1;
 }

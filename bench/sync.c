@@ -33,6 +33,7 @@
 #include "base/sync/seqlock.h"
 #include "base/sync/sharded.h"
 #include "base/sync/spinlock.h"
+#include "bench/choose.h"
 #include "bench/clock.h"
 #include "bench/crew.h"
 #include "bench/stats.h"
@@ -476,22 +477,23 @@ static bool print(struct row *const *chosen, size_t count, bool json)
     return fine;
 }
 
+static const char *name_of(size_t row)
+{
+    return rows[row].name;
+}
+
 int bench_sync(const struct bench_plan *plan, const struct bench_sync_what *what)
 {
+    const struct bench_choice choice = {.table = "sync", .only = what->only, .list = what->list};
     struct row *chosen[ROWS];
-    size_t count = 0;
+    size_t numbers[ROWS];
+    size_t count;
+    int code;
 
-    for (size_t i = 0; i < ROWS; i++)
-        if (what->only == NULL || strstr(rows[i].name, what->only) != NULL)
-            chosen[count++] = &rows[i];
-    if (count == 0) {
-        (void)fputs("smew-bench: there is no such row: see sync --list\n", stderr);
-        return 2;
-    }
-    for (size_t i = 0; what->list && i < count; i++)
-        (void)puts(chosen[i]->name);
-    if (what->list)
-        return 0;
+    if (!bench_choose(&choice, name_of, ROWS, numbers, &count, &code))
+        return code;
+    for (size_t i = 0; i < count; i++)
+        chosen[i] = &rows[numbers[i]];
     for (size_t i = 0; i < count && !stopped(plan); i++)
         for (unsigned j = 0; j < 2; j++)
             find_count(plan, chosen[i], &chosen[i]->sides[j]);

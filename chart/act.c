@@ -140,10 +140,8 @@ static bool find_target(struct smew_machine *machine, const struct smew__action 
     return true;
 }
 
-/* Saturates: a delay of the program's may be anything. */
 static uint64_t due_of(struct smew_machine *machine, const struct smew__delay *delay)
 {
-    uint64_t now_ns = machine->family->now_ns;
     uint64_t ns = delay->ns;
 
     if (delay->named) {
@@ -152,7 +150,7 @@ static uint64_t due_of(struct smew_machine *machine, const struct smew__delay *d
 
         ns = ms > SMEW__DELAY_MAX_MS ? SMEW__DELAY_MAX_MS * UINT64_C(1000000) : ms * 1000000;
     }
-    return ns > UINT64_MAX - 1 - now_ns ? UINT64_MAX - 1 : now_ns + ns;
+    return smew__due_ns(machine->family->now_ns, ns);
 }
 
 /* W3C's: what can never be a target is the chart's error, who is not there is the world's. */

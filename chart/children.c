@@ -38,7 +38,7 @@ struct smew__child *smew__child_named(const struct smew_machine *machine, const 
     return NULL;
 }
 
-struct smew__child *smew__child_numbered(const struct smew_machine *machine, uint32_t serial)
+struct smew__child *smew__child_numbered(const struct smew_machine *machine, uint64_t serial)
 {
     for (uint32_t i = 0; i < machine->children.count; i++)
         if (machine->children.items[i]->serial == serial)
@@ -73,10 +73,29 @@ static void tell_service(const struct smew__child *child,
         function(&service);
 }
 
+static void stop_service(struct smew__child *child)
+{
+    if (child->life != SMEW_LIFE_ACTIVE)
+        return;
+    child->life = SMEW_LIFE_STOPPED; /* before it is told, for it may settle */
+    tell_service(child, child->actor->service.stop);
+}
+
+/* Before any of them is freed: who is told may look around.  Recursive: as deep as the family has
+   generations. */
+static void stop_services(struct smew__child *child)
+{
+    const struct smew_machine *machine = child->machine;
+
+    if (!machine)
+        stop_service(child);
+    for (uint32_t i = 0; machine && i < machine->children.count; i++)
+        stop_services(machine->children.items[i]);
+}
+
 static void free_child(struct smew__child *child)
 {
-    if (!child->machine && child->life == SMEW_LIFE_ACTIVE)
-        tell_service(child, child->actor->service.stop);
+    stop_services(child);
     smew__machine_free(child->machine);
     smew__value_release(child->own_input);
     smew__free(child);
@@ -108,7 +127,7 @@ static struct smew__child *make(struct smew_machine *machine, const struct smew_
 }
 
 struct smew__child *smew__child_restore(struct smew_machine *machine, uint32_t invoke,
-                                        uint32_t serial)
+                                        uint64_t serial)
 {
     struct smew__child *child;
 
@@ -238,9 +257,8 @@ void smew__child_stop(struct smew__child *child)
 {
     if (child->machine) {
         smew__machine_stop(child->machine);
-    } else if (child->life == SMEW_LIFE_ACTIVE) {
-        child->life = SMEW_LIFE_STOPPED;
-        tell_service(child, child->actor->service.stop);
+    } else {
+        stop_service(child);
     }
 }
 
@@ -305,6 +323,8 @@ void smew__children_bury(struct smew__family *family)
 
 void smew__children_fini(struct smew_machine *machine)
 {
+    for (uint32_t i = 0; i < machine->children.count; i++)
+        stop_services(machine->children.items[i]);
     for (uint32_t i = 0; i < machine->children.count; i++)
         free_child(machine->children.items[i]);
     smew__free(machine->children.items);

@@ -12,7 +12,6 @@
 #include "chart/load.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -208,11 +207,11 @@ static bool load_always(struct smew__loader *loader, uint16_t state, struct smew
 /* JavaScript's `+key`, for the keys that are numbers. */
 static bool is_number(const char *key, double *number)
 {
-    char *end;
+    const char *end;
 
     if (!*key || strspn(key, "0123456789.eE+-") != strlen(key))
         return false;
-    *number = strtod(key, &end);
+    *number = smew__number_read(key, &end);
     return *end == '\0';
 }
 

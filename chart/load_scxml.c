@@ -434,8 +434,9 @@ static bool load_blocks(struct smew__loader *loader, const struct smew__element 
 
 static bool refuse_unknown(struct smew__loader *loader, const struct smew__element *element)
 {
-    static const char *const known[] = {"state",  "parallel", "final",      "history", "onentry",
-                                        "onexit", "invoke",   "transition", "initial", "donedata"};
+    static const char *const known[] = {"state",   "parallel",   "final",   "history", "invoke",
+                                        "initial", "transition", "onentry", "onexit",  "donedata"};
+    enum { BELOW_FINAL = 7 }; /* the first ones are nothing for a final state */
 
     for (const struct smew__element *child = element->first; child; child = child->next) {
         size_t at = 0;
@@ -447,6 +448,9 @@ static bool refuse_unknown(struct smew__loader *loader, const struct smew__eleme
         }
         while (at < sizeof known / sizeof *known && !smew__is(child, known[at]))
             at++;
+        if (at < BELOW_FINAL && smew__is(element, "final"))
+            return smew__refuse(loader, SMEW_SYNTAX, smew__place(child),
+                                "<final> cannot have a <%s> of its own", known[at]);
         if (at == sizeof known / sizeof *known)
             return smew__refuse(loader, SMEW_SYNTAX, smew__place(child),
                                 "unknown element <%.40s> in <%.40s>", child->name, element->name);
@@ -503,8 +507,7 @@ static bool mark_all(struct smew__loader *loader, const struct smew__element *ro
         return smew__no_memory(loader);
     loader->marks.count = count;
     while (at) {
-        loader->marks.marks[at->number].offset = at->offset;
-        loader->marks.marks[at->number].key_offset = at->offset;
+        loader->marks.marks[at->number] = (struct smew__mark){at->offset, at->offset, 0};
         if (at->first) {
             at = at->first;
             continue;
@@ -551,10 +554,9 @@ static bool read_scxml(struct smew__loader *loader)
     if (!loader->root)
         loader->root = smew__xml_parse(&loader->scratch, loader->text, loader->size,
                                        &loader->element_count, &problem);
-    if (!loader->root && !problem.text)
-        return smew__no_memory(loader);
     if (!loader->root)
-        return smew__refuse_offset(loader, problem.offset, problem.text);
+        return problem.text ? smew__refuse_offset(loader, problem.offset, problem.text)
+                            : smew__no_memory(loader);
     smew__buffer_init(&scxml.elements);
     fine = mark_all(loader, loader->root, loader->element_count) &&
            load_document(&scxml, loader->root);

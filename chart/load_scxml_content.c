@@ -8,7 +8,6 @@
  *     UNLESS cond → B   A…   SKIP → end   B: UNLESS cond → C   …   SKIP → end   C: …   end:
  */
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -93,11 +92,11 @@ static bool load_delay(struct smew__loader *loader, const struct smew__element *
                        struct smew__delay *delay)
 {
     const char *text = smew__xml_attribute(element, "delay");
-    char *end;
+    const char *end;
 
     if (!text)
         return true;
-    double time = strtod(text, &end);
+    double time = smew__number_read(text, &end);
     if (end != text && strcmp(end, "s") == 0)
         time *= 1000;
     else if (end == text || strcmp(end, "ms") != 0)

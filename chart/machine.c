@@ -107,11 +107,34 @@ void smew__machine_free(struct smew_machine *machine)
     smew__free(machine);
 }
 
-/* A child is its parent's to destroy. */
+/* Services that are stopped on the way may call in again, and are refused. */
+static void free_family(struct smew__family *family)
+{
+    family->running = true;
+    family->still = true;
+    smew__machine_free(family->root);
+}
+
+bool smew__family_rest(struct smew__family *family)
+{
+    if (family->dead)
+        smew__children_bury(family);
+    family->running = false;
+    if (!family->doomed)
+        return true;
+    free_family(family);
+    return false;
+}
+
+/* A child is its parent's to destroy; one that is on the stack goes when that is left. */
 void smew_machine_destroy(struct smew_machine *machine)
 {
-    if (machine && !machine->parent)
-        smew__machine_free(machine);
+    if (!machine || machine->parent)
+        return;
+    if (machine->family->running)
+        machine->family->doomed = true;
+    else
+        free_family(machine->family);
 }
 
 /* ---- running ------------------------------------------------------------------------- */
@@ -129,6 +152,7 @@ static void begin(struct smew_machine *machine, uint64_t now_ns)
     machine->changed = false;
 }
 
+/* The machine itself may be among what is freed. */
 static enum smew_status end(struct smew_machine *machine, struct smew_step *step)
 {
     if (step)
@@ -136,9 +160,7 @@ static enum smew_status end(struct smew_machine *machine, struct smew_step *step
                                    .changed = machine->changed,
                                    .done = machine->life == SMEW_LIFE_DONE};
     enum smew_status status = machine->life == SMEW_LIFE_FAILED ? machine->failure : SMEW_OK;
-    if (machine->family->dead)
-        smew__children_bury(machine->family);
-    machine->family->running = false;
+    (void)smew__family_rest(machine->family);
     return status;
 }
 
@@ -234,23 +256,24 @@ uint64_t smew_machine_due_ns(const struct smew_machine *machine)
 
 bool smew_machine_can(struct smew_machine *machine, const struct smew_event *event)
 {
+    struct smew__family *family = machine->family;
     struct smew__message message;
     bool can;
 
     if (may_run(machine) != SMEW_OK || !to_message(machine, event, &message))
         return false;
-    machine->family->running = true; /* guards are called */
+    family->running = true; /* guards are called */
+    family->still = true;
+    family->script_steps = 0;
     machine->event = &message;
     machine->event_id = message.event_id;
     machine->event_serial++;
-    machine->asking = true;
-    machine->family->script_steps = 0;
     can = smew__select_any(machine);
-    machine->asking = false;
     smew__payload_drop(machine);
     machine->event_serial++;
     machine->event = NULL;
-    machine->family->running = false;
+    family->still = false;
+    (void)smew__family_rest(family);
     return can;
 }
 
@@ -274,9 +297,12 @@ static struct smew__child *find_service(const struct smew_machine *machine, uint
 enum smew_status smew_machine_settle(struct smew_machine *machine, uint64_t token, bool ok,
                                      const char *value, uint64_t now_ns, struct smew_step *step)
 {
-    struct smew__child *child = find_service(machine->family->root, token);
     bool nested = machine->family->running;
+    struct smew__child *child;
 
+    if (machine->family->still)
+        return SMEW_BUSY;
+    child = find_service(machine->family->root, token);
     if (!child || child->life != SMEW_LIFE_ACTIVE)
         return SMEW_NOT_FOUND;
     if (value && strlen(value) > SMEW__VALUE_MAX)
@@ -294,7 +320,7 @@ enum smew_status smew_machine_settle(struct smew_machine *machine, uint64_t toke
 
 static bool may_set(const struct smew_machine *machine, const char *key)
 {
-    return machine->event && key && smew__utf8_valid(key, strlen(key));
+    return machine->event && !machine->family->still && key && smew__utf8_valid(key, strlen(key));
 }
 
 enum smew_status smew_machine_set_number(struct smew_machine *machine, const char *key,

@@ -22,7 +22,8 @@
  * stopped, events emitted.  Effects are put in a list and done when the macrostep has come to its
  * end.  So a macrostep that fails (an endless `always`, no memory, an error that nothing handled)
  * is undone as a whole: configuration, history, context and children are those from before it, no
- * effect has happened, and the machine has stopped.  XState 5 works like this, its order of
+ * effect has happened, and the machine has stopped.  An effect that cannot be done stops the
+ * machine as well, with what was committed.  XState 5 works like this, its order of
  * effects included, and a journal of transitions needs the same.
  *
  * An effect that hands an event to a relative which is at rest runs that relative at once, inside
@@ -48,6 +49,7 @@
  *     payload.c     an event's payload for callbacks, and events with one from them
  *     watch.c       whoever is told of transitions
  *     world.c       a machine's script session: its variables, events and errors
+ *     result.c      what they answered, as JSON and as values
  *     script_act.c  what scripts do: assign, loop, log
  *     script_send.c what scripts send
  *     inspect.c     what is to be seen: states, tags, children, as text and JSON
@@ -95,7 +97,7 @@ struct smew__queue {
 /* Whom an effect or a timer is for.  A child is named by its serial, for it may be gone by then. */
 struct smew__target {
     enum smew__to to;
-    uint32_t child;   /* TO_CHILD */
+    uint64_t child;   /* TO_CHILD */
     const char *name; /* TO_NAMED: a machine on the bus */
 };
 
@@ -155,7 +157,7 @@ struct smew__child {
     struct smew_machine *parent;
     struct smew_machine *machine; /* NULL for a service */
     struct smew__child *next;     /* among the dead */
-    uint32_t serial;              /* in the family; a service's token */
+    uint64_t serial;              /* in the family; a service's token */
     uint8_t life;                 /* of a service: enum smew_life; NEW until it was started */
     bool begun;                   /* a machine: its initial macrostep was run */
     bool launched;                /* it was started; or will never be, for it was stopped before */
@@ -174,14 +176,17 @@ struct smew__family {
     struct smew_machine *root;
     struct smew_machine_host host;
     struct smew_watch *watches; /* in the order in which they came */
+    struct smew__telling *telling;
     uint64_t now_ns;
     struct smew__timers timers;
     struct smew__child *dead; /* freed when the present call ends */
-    uint32_t serials;         /* of children, so far */
-    uint32_t own_events;      /* in the present call, since time went on */
-    int64_t script_steps;     /* that scripts have taken, likewise */
+    uint64_t serials;         /* of children, so far: never used up, nor used again */
+    int64_t script_steps;     /* that scripts have taken in the present call, since time went on */
+    uint32_t own_events;      /* of its own making, likewise */
     bool running;             /* inside a call: its callbacks cannot call in again */
     bool observing;           /* … but in `transition` they may take a snapshot */
+    bool still;               /* asked what can happen, or being freed: no machine may run */
+    bool doomed;              /* destroyed by a callback: freed when the present call ends */
 };
 
 struct smew_machine {
@@ -212,7 +217,6 @@ struct smew_machine {
     bool handled;    /* in the present call: a transition was enabled */
     bool changed;    /* in the present call: the configuration became another one */
     bool illegal;    /* has ever been in a configuration that SCXML would not call legal */
-    bool asking;     /* smew_machine_can: errors of conditions are nobody's */
     bool recalled;   /* a history state had a say in what a transition changes */
     bool observed;   /* `transition` tells of it: `entries` are what was before */
     bool modified;   /* in the present microstep: context or history, or a final state */
@@ -252,6 +256,8 @@ static inline void smew__machine_fail(struct smew_machine *machine, enum smew_st
 struct smew_machine *smew__machine_new(struct smew_chart *chart, const char *id,
                                        struct smew__family *family);
 void smew__machine_free(struct smew_machine *machine); /* its children too; NULL is fine */
+/* A call that ran the family is over: what waited for that is freed.  False: all of it was. */
+bool smew__family_rest(struct smew__family *family);
 
 /* ---- own.c --------------------------------------------------------------------------- */
 
@@ -286,6 +292,11 @@ static inline bool smew__is_watched(const struct smew_machine *machine)
     return machine->family->host.transition || machine->family->watches;
 }
 void smew__watch_tell(struct smew_machine *machine, const struct smew_step *step);
+/* Whoever is told next; tellings nest, where one who is told settles a service of a relative. */
+struct smew__telling {
+    struct smew_watch *next;
+    struct smew__telling *outer;
+};
 
 /* ---- run.c --------------------------------------------------------------------------- */
 
@@ -389,11 +400,11 @@ void smew__child_start_later(struct smew_machine *machine, const char *id);
 /* It is a child no longer, and is stopped as an effect, or never started. */
 void smew__child_remove(struct smew_machine *machine, const char *id);
 struct smew__child *smew__child_named(const struct smew_machine *machine, const char *id);
-struct smew__child *smew__child_numbered(const struct smew_machine *machine, uint32_t serial);
+struct smew__child *smew__child_numbered(const struct smew_machine *machine, uint64_t serial);
 void smew__child_start(struct smew__child *child);
 /* A child as a snapshot knew it; begun and launched.  NULL: no memory, or too many. */
 struct smew__child *smew__child_restore(struct smew_machine *machine, uint32_t invoke,
-                                        uint32_t serial);
+                                        uint64_t serial);
 void smew__child_stop(struct smew__child *child);
 /* A root's or a child's first children: started before any other effect, in order. */
 void smew__children_start(struct smew_machine *machine);
@@ -437,6 +448,13 @@ struct smew__message *smew__message_from(const struct smew_chart *chart,
 /* ---- timers.c ------------------------------------------------------------------------ */
 
 void smew__timers_fini(struct smew__timers *timers);
+/* Saturates: a delay of the program's may be anything, and "never" is no time. */
+static inline uint64_t smew__due_ns(uint64_t now_ns, uint64_t in_ns)
+{
+    uint64_t due_ns = now_ns + in_ns;
+
+    return due_ns < now_ns || due_ns == UINT64_MAX ? UINT64_MAX - 1 : due_ns;
+}
 /*
  * JSON: a timer with a send id takes the id over from an older one of the same machine, which then
  * can no longer be cancelled; so it is in XState.  SCXML: they share it, and are cancelled

@@ -67,7 +67,7 @@ const struct smew_value *smew_call_payload(const struct smew_call *call)
     smew__payload_drop(machine);
     if (parse(machine, event))
         return machine->payload->value;
-    if (!machine->asking)
+    if (!machine->family->still)
         smew__machine_fail(machine, SMEW_NO_MEMORY);
     return NULL;
 }
@@ -95,7 +95,7 @@ enum smew_status smew_machine_raise_event(struct smew_machine *machine,
 {
     const struct smew__message *message;
 
-    if (!machine->event || !event || !event->type || !*event->type ||
+    if (!machine->event || machine->family->still || !event || !event->type || !*event->type ||
         strcmp(event->type, "*") == 0 || !smew__utf8_valid(event->type, strlen(event->type)) ||
         (!event->payload && event->payload_size > 0))
         return SMEW_INVALID;

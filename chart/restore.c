@@ -13,6 +13,7 @@
 
 #include "chart/restore.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,7 +22,7 @@
 #include "chart/snapshot.h"
 
 enum { SNAPSHOT_MAX_BYTES = 64 * 1024 * 1024, SENTENCE_SIZE = 400 };
-#define NS_MAX (UINT64_C(1) << 53) /* what a JSON number holds exactly */
+#define NUMBER_MAX (UINT64_C(1) << 53) /* what a JSON number holds exactly */
 
 bool smew__restore_refuse(struct smew__restore *restore, const char *format, ...)
 {
@@ -44,7 +45,16 @@ bool smew__restore_no_memory(struct smew__restore *restore)
     return false;
 }
 
+static bool take_status(struct smew__restore *restore, enum smew_status status, const char *what)
+{
+    if (status == SMEW_NO_MEMORY)
+        return smew__restore_no_memory(restore);
+    return status == SMEW_OK || smew__restore_refuse(restore, "there are too many %s", what);
+}
+
 /* ---- machines ------------------------------------------------------------------------ */
+
+static const struct smew__origin nowhere = {.type = NULL};
 
 static bool read_queue(struct smew__restore *restore, struct smew_machine *machine,
                        const json_t *json)
@@ -52,14 +62,18 @@ static bool read_queue(struct smew__restore *restore, struct smew_machine *machi
     if (json && !json_is_array(json))
         return smew__restore_refuse(restore, "\"queue\" is no array");
     for (size_t i = 0; i < json_array_size(json); i++) {
+        const json_t *event = json_array_get(json, i);
         struct smew__message *message = NULL;
+        struct smew__queue *queue = json_is_true(json_object_get(event, "raised"))
+                                        ? &machine->internal
+                                        : &machine->external;
 
-        if (!smew__restore_event(restore, machine, json_array_get(json, i), &message)) {
+        if (!smew__restore_event(restore, machine, event, nowhere, &message)) {
             smew__message_free(message);
             return false;
         }
-        if (smew__queue_put(&machine->external, message, message->event_id) != SMEW_OK)
-            return smew__restore_no_memory(restore);
+        if (!take_status(restore, smew__queue_put(queue, message, message->event_id), "events"))
+            return false;
     }
     return true;
 }
@@ -84,7 +98,11 @@ static bool find_invoke(struct smew__restore *restore, const struct smew_chart *
                                 chart->id, source, id);
 }
 
-static struct smew__child *find_child(const struct smew_machine *machine, uint32_t serial);
+static struct smew__child *find_child(const struct smew__restore *restore, uint64_t serial)
+{
+    return smew__table_get(&restore->children, &serial, sizeof serial);
+}
+
 static bool read_machine(struct smew__restore *restore, struct smew_machine *machine,
                          const json_t *json);
 
@@ -113,10 +131,12 @@ static bool read_child(struct smew__restore *restore, struct smew_machine *machi
         !smew__restore_number(restore, json_object_get(json, "serial"), "\"serial\"",
                               restore->serials, &serial))
         return false;
-    if (serial == 0 || find_child(restore->root, (uint32_t)serial))
-        return smew__restore_refuse(restore, "two children have the serial %u", (unsigned)serial);
-    child = smew__child_restore(machine, invoke, (uint32_t)serial);
-    if (!child)
+    if (serial == 0 || find_child(restore, serial))
+        return smew__restore_refuse(restore, "two children have the serial %" PRIu64, serial);
+    if (machine->children.count >= SMEW__CHILDREN_MAX)
+        return take_status(restore, SMEW_LIMIT, "children");
+    child = smew__child_restore(machine, invoke, serial);
+    if (!child || !smew__table_put(&restore->children, &child->serial, sizeof child->serial, child))
         return smew__restore_no_memory(restore);
     if (json_is_true(json_object_get(json, "orphan")))
         child->place = child->was = SMEW__ORPHAN;
@@ -146,20 +166,6 @@ static bool read_machine(struct smew__restore *restore, struct smew_machine *mac
 
 /* ---- timers -------------------------------------------------------------------------- */
 
-static struct smew__child *find_child(const struct smew_machine *machine, uint32_t serial)
-{
-    for (uint32_t i = 0; i < machine->children.count; i++) {
-        struct smew__child *child = machine->children.items[i];
-        struct smew__child *found = child->serial == serial ? child
-                                    : child->machine        ? find_child(child->machine, serial)
-                                                            : NULL;
-
-        if (found)
-            return found;
-    }
-    return NULL;
-}
-
 /* NULL: refused. */
 static struct smew_machine *find_owner(struct smew__restore *restore, const json_t *json)
 {
@@ -170,7 +176,7 @@ static struct smew_machine *find_owner(struct smew__restore *restore, const json
     if (!smew__restore_number(restore, json, "a timer's \"machine\"", restore->serials, &serial))
         return NULL;
     if (serial > 0) {
-        child = find_child(restore->root, (uint32_t)serial);
+        child = find_child(restore, serial);
         machine = child ? child->machine : NULL;
     }
     if (machine && machine->life == SMEW_LIFE_ACTIVE)
@@ -213,24 +219,29 @@ static bool read_target(struct smew__restore *restore, const struct smew_machine
         if (!smew__restore_number(restore, json, "a timer's target", restore->serials, &serial))
             return false;
         target->to = SMEW__TO_CHILD;
-        target->child = (uint32_t)serial;
+        target->child = serial;
     }
     return true;
 }
 
-/* What a script named lives in the message. */
-static bool keep_names(struct smew__timer *timer, struct smew__message **message)
+/* What the chart names is the chart's; what a script named lives in the timer's message. */
+static bool read_message(struct smew__restore *restore, struct smew__timer *timer,
+                         const json_t *json)
 {
-    struct smew__origin origin = {.send_id = timer->send_id, .target = timer->target.name};
-    struct smew__message *named =
-        smew__message_from(timer->machine->chart, &(*message)->event, &origin);
+    bool scripted = timer->machine->chart->scripted;
+    struct smew__origin names = {.send_id = scripted ? timer->send_id : NULL,
+                                 .target = scripted ? timer->target.name : NULL};
+    struct smew__message *message = NULL;
 
-    if (!named)
+    if (!smew__restore_event(restore, timer->machine, json, names, &message)) {
+        smew__message_free(message);
         return false;
-    smew__message_free(*message);
-    *message = named;
-    timer->send_id = named->origin->send_id;
-    timer->target.name = named->origin->target;
+    }
+    timer->message = message;
+    if (names.send_id)
+        timer->send_id = message->origin->send_id;
+    if (names.target)
+        timer->target.name = message->origin->target;
     return true;
 }
 
@@ -239,13 +250,12 @@ static bool read_timer(struct smew__restore *restore, const json_t *json)
     struct smew__family *family = restore->root->family;
     const json_t *id = json_object_get(json, "id");
     struct smew__timer timer = {.send_id = NULL};
-    struct smew__message *message = NULL;
     uint64_t in_ns;
     const char *send_id = json_string_value(id);
 
     timer.machine = find_owner(restore, json_object_get(json, "machine"));
     if (!timer.machine ||
-        !smew__restore_number(restore, json_object_get(json, "in_ns"), "\"in_ns\"", NS_MAX,
+        !smew__restore_number(restore, json_object_get(json, "in_ns"), "\"in_ns\"", NUMBER_MAX,
                               &in_ns) ||
         !read_target(restore, timer.machine, json_object_get(json, "to"), &timer.target))
         return false;
@@ -255,20 +265,12 @@ static bool read_timer(struct smew__restore *restore, const json_t *json)
         timer.send_id = send_id;
     if (id && !timer.send_id)
         return smew__restore_refuse(restore, "a timer's id is of no send");
-    if (!smew__restore_event(restore, timer.machine, json_object_get(json, "event"), &message)) {
-        smew__message_free(message);
+    if (!read_message(restore, &timer, json_object_get(json, "event")))
         return false;
-    }
-    if (timer.machine->chart->scripted && !keep_names(&timer, &message)) {
-        smew__message_free(message);
-        return smew__restore_no_memory(restore);
-    }
-    timer.message = message;
-    timer.due_ns = family->now_ns + in_ns;
+    timer.due_ns = smew__due_ns(family->now_ns, in_ns);
     /* An id that was taken over by a later timer is only a name. */
     timer.cancellable = timer.send_id && json_is_true(json_object_get(json, "cancellable"));
-    return smew__timers_put_back(&family->timers, timer) == SMEW_OK ||
-           smew__restore_no_memory(restore);
+    return take_status(restore, smew__timers_put_back(&family->timers, timer), "timers");
 }
 
 /* ---- the whole ----------------------------------------------------------------------- */
@@ -278,10 +280,10 @@ static bool read_document(struct smew__restore *restore, const json_t *json)
     const json_t *timers = json_object_get(json, "timers");
     uint64_t serials;
 
-    if (!smew__restore_number(restore, json_object_get(json, "serials"), "\"serials\"",
-                              UINT32_MAX / 2, &serials))
+    if (!smew__restore_number(restore, json_object_get(json, "serials"), "\"serials\"", NUMBER_MAX,
+                              &serials))
         return false;
-    restore->serials = (uint32_t)serials;
+    restore->serials = serials;
     if (!read_machine(restore, restore->root, json_object_get(json, "machine")))
         return false;
     if (restore->root->life == SMEW_LIFE_NEW)
@@ -358,6 +360,7 @@ enum smew_status smew_machine_restore(struct smew_chart *chart, const char *id,
 {
     struct smew__restore restore = {.error = error};
     enum smew_status status;
+    bool fine;
 
     if (!text)
         return smew__fail(error, SMEW_INVALID, "snapshot: there is no text");
@@ -367,15 +370,18 @@ enum smew_status smew_machine_restore(struct smew_chart *chart, const char *id,
     if (status != SMEW_OK)
         return smew__fail(error, status, "snapshot: %s", smew_status_text(status));
     restore.root->family->now_ns = now_ns;
-    if (!read_text(&restore, text, size_bytes)) {
+    smew__table_init(&restore.children);
+    fine = read_text(&restore, text, size_bytes);
+    smew__table_fini(&restore.children);
+    if (!fine) {
         smew_machine_destroy(restore.root);
         return restore.status;
     }
     restore.root->family->running = true;
     wake(restore.root);
     run_waiting(restore.root);
-    smew__children_bury(restore.root->family);
-    restore.root->family->running = false;
+    if (!smew__family_rest(restore.root->family))
+        return smew__fail(error, SMEW_STOPPED, "snapshot: a callback has destroyed the machine");
     *machine = restore.root;
     return SMEW_OK;
 }

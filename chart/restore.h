@@ -14,11 +14,13 @@
 #include <stdbool.h>
 
 #include "base/status.h"
+#include "base/table.h"
 #include "chart/machine.h"
 
 struct smew__restore {
     struct smew_machine *root;
-    uint32_t serials; /* no child's is larger */
+    uint64_t serials;            /* no child's is larger */
+    struct smew__table children; /* of the whole family, by their serials */
     enum smew_status status;
     struct smew_error *error;
 };
@@ -35,9 +37,10 @@ bool smew__restore_text(struct smew__restore *restore, const json_t *json, const
 /* Life, states, line, history, context, failure. */
 bool smew__restore_states(struct smew__restore *restore, struct smew_machine *machine,
                           const json_t *json);
-/* An event as a message of the machine's own. */
+/* An event as a message of the machine's own, which keeps the texts of `origin` too. */
 bool smew__restore_event(struct smew__restore *restore, const struct smew_machine *machine,
-                         const json_t *json, struct smew__message **message);
+                         const json_t *json, struct smew__origin origin,
+                         struct smew__message **message);
 bool smew__restore_life(struct smew__restore *restore, const json_t *json, uint8_t *life);
 
 #endif

@@ -85,6 +85,8 @@ static bool read_set(struct smew__restore *restore, const struct smew_chart *cha
 
     if (!json_is_array(json))
         return smew__restore_refuse(restore, "a list of states is no array");
+    if (json_array_size(json) > chart->state_count) /* each costs a search */
+        return smew__restore_refuse(restore, "a list has more states than \"%.100s\"", chart->id);
     for (size_t i = 0; i < json_array_size(json); i++) {
         if (!find_state(restore, chart, json_array_get(json, i), &at))
             return false;
@@ -316,11 +318,33 @@ static bool read_hex(struct smew__restore *restore, char *text, size_t *size)
         text[i / 2] = (char)(high * 16 + low);
     }
     *size /= 2;
+    text[*size] = '\0';
     return true;
 }
 
+/* What a script may ask of it; what is no string says nothing. */
+static void read_origin(const json_t *json, struct smew__origin *origin)
+{
+    static const char *const kinds[] = {"internal", "platform"}; /* they outlive the document */
+    const char *kind = json_string_value(json_object_get(json, "kind"));
+
+    for (size_t i = 0; kind && i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(kinds[i], kind) == 0)
+            origin->type = kinds[i];
+    if (!origin->send_id)
+        origin->send_id = json_string_value(json_object_get(json, "sendid"));
+    origin->origin = json_string_value(json_object_get(json, "origin"));
+    origin->invoke_id = json_string_value(json_object_get(json, "invokeid"));
+}
+
+static bool says_something(const struct smew__origin *origin)
+{
+    return origin->type || origin->send_id || origin->origin || origin->invoke_id || origin->target;
+}
+
 bool smew__restore_event(struct smew__restore *restore, const struct smew_machine *machine,
-                         const json_t *json, struct smew__message **message)
+                         const json_t *json, struct smew__origin origin,
+                         struct smew__message **message)
 {
     const json_t *content = json_object_get(json, "content");
     const json_t *hex = json_object_get(json, "hex");
@@ -338,7 +362,8 @@ bool smew__restore_event(struct smew__restore *restore, const struct smew_machin
     if (!*event.type || (text && !event.payload))
         return smew__restore_refuse(restore, "an event is damaged");
     event.content = (enum smew_content)kind;
-    made = smew__message_copy(machine->chart, &event);
+    read_origin(json, &origin);
+    made = smew__message_from(machine->chart, &event, says_something(&origin) ? &origin : NULL);
     if (!made)
         return smew__restore_no_memory(restore);
     *message = made;

@@ -203,6 +203,8 @@ static void keep_error(struct smew_machine *machine, const struct smew_event *ev
     static const char before[] = "{\"error\":";
     size_t size = sizeof before - 1;
 
+    if (machine->failure != SMEW_OK)
+        return; /* of a guard that was asked what to do with it */
     smew__machine_fail(machine, SMEW_REJECTED);
     if (event->payload_size <= size + 1 || memcmp(event->payload, before, size) != 0 ||
         !smew__utf8_valid(event->payload, event->payload_size))
@@ -283,9 +285,9 @@ static void halt(struct smew_machine *machine)
 {
     if (machine->chart->scxml)
         leave_all(machine);
+    machine->life = SMEW_LIFE_STOPPED; /* what its services settle now is for nobody */
     for (uint32_t i = 0; i < machine->children.count; i++)
         smew__child_stop(machine->children.items[i]);
-    machine->life = SMEW_LIFE_STOPPED;
     discard(machine);
 }
 

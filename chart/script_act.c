@@ -27,22 +27,9 @@ bool smew__script_holds(struct smew_machine *machine, const struct smew__script 
            truth;
 }
 
-/* A value of a machine, for one call; NULL: an error, or no memory. */
-static struct smew_value *evaluate(struct smew_machine *machine, const struct smew__script *script)
-{
-    struct smew_value *value;
-
-    if (!smew__world_value(machine, script->value.code, NULL))
-        return NULL;
-    value = smew__result_value(&machine->world->result);
-    if (!value)
-        smew__machine_fail(machine, SMEW_NO_MEMORY);
-    return value;
-}
-
 bool smew__script_calls_guard(struct smew_machine *machine, const struct smew__guard *guard)
 {
-    struct smew_value *params = evaluate(machine, guard->script);
+    struct smew_value *params = smew__world_document(machine, guard->script->value.code);
     struct smew_call call = {.machine = machine,
                              .event = &machine->event->event,
                              .params = params,
@@ -175,7 +162,7 @@ static bool log_text(struct smew_machine *machine, const struct smew__script *sc
 
 static bool json_assign(struct smew_machine *machine, const struct smew__script *script)
 {
-    struct smew_value *value = evaluate(machine, script);
+    struct smew_value *value = smew__world_document(machine, script->value.code);
 
     if (!value)
         return false;
@@ -193,7 +180,7 @@ static bool json_assign(struct smew_machine *machine, const struct smew__script 
 
 static bool json_log(struct smew_machine *machine, const struct smew__script *script)
 {
-    struct smew_value *value = evaluate(machine, script);
+    struct smew_value *value = smew__world_document(machine, script->value.code);
 
     if (value)
         smew__act_log(machine, value);
@@ -203,7 +190,7 @@ static bool json_log(struct smew_machine *machine, const struct smew__script *sc
 
 static bool json_call(struct smew_machine *machine, const struct smew__script *script)
 {
-    struct smew_value *params = evaluate(machine, script);
+    struct smew_value *params = smew__world_document(machine, script->value.code);
     struct smew__action action = *script->action;
 
     action.value = params;

@@ -328,6 +328,20 @@ static duk_ret_t job_next(duk_context *context, void *data)
     return 0;
 }
 
+/* The variable whose name is on top of the stack. */
+static duk_ret_t take_variable(duk_context *context, void *data)
+{
+    struct smew__script_job *job = data;
+
+    duk_push_global_object(context);
+    duk_insert(context, -2);
+    (void)duk_get_prop(context, -2);
+    if (!take(context, job->result))
+        job->result->type = SMEW__SCRIPT_NOTHING;
+    return 0;
+}
+
+/* A getter or a toJSON that throws, a value with itself inside: none is in the others' way. */
 static duk_ret_t job_list(duk_context *context, void *data)
 {
     struct smew__script_job *job = data;
@@ -335,14 +349,19 @@ static duk_ret_t job_list(duk_context *context, void *data)
     duk_push_global_object(context);
     duk_enum(context, -1, DUK_ENUM_OWN_PROPERTIES_ONLY);
     while (job->visited == SMEW_OK && duk_next(context, -1, 0)) {
-        const char *name = duk_get_string(context, -1);
-
-        (void)duk_get_prop_string(context, -3, name);
-        if (take(context, job->result))
-            job->visited = job->visit(job->user, name, job->result);
+        duk_dup_top(context);
+        job->session->refused = false;
+        if (duk_safe_call(context, take_variable, job, 1, 1) != DUK_EXEC_SUCCESS) {
+            if (smew__window_is_used_up(job->session))
+                return duk_throw(context);
+            job->result->type = SMEW__SCRIPT_NOTHING;
+        }
+        duk_pop(context);
         if (job->result->text.failed)
             job->visited = SMEW_NO_MEMORY;
-        duk_pop_2(context);
+        else
+            job->visited = job->visit(job->user, duk_get_string(context, -1), job->result);
+        duk_pop(context);
     }
     return 0;
 }

@@ -22,16 +22,19 @@ bool smew__script_invoke(struct smew__child *child)
 
     smew__buffer_init(&text);
     if (script->type.code.text)
-        fine = smew__world_text(machine, &script->type, &text, NULL) &&
-               (smew__script_knows_type((const char *)text.data) ||
-                smew__script_refuse(machine, "this type of <invoke> is unknown", NULL));
+        fine =
+            smew__world_text(machine, &script->type, &text, NULL) &&
+            (smew__script_knows_type((const char *)text.data) ||
+             smew__world_refuse(machine, SMEW_REJECTED, "this type of <invoke> is unknown", NULL));
     smew__buffer_clear(&text);
     fine = fine && smew__script_payload(machine, script, &text, NULL);
     if (fine && text.size > 0) {
-        fine =
-            smew__value_of_json((const char *)text.data, text.size, &child->own_input) == SMEW_OK;
-        if (!fine)
-            smew__machine_fail(machine, SMEW_NO_MEMORY);
+        enum smew_status status =
+            smew__value_of_json((const char *)text.data, text.size, &child->own_input);
+
+        fine = status == SMEW_OK ||
+               smew__world_refuse(machine, status == SMEW_NO_MEMORY ? status : SMEW_REJECTED,
+                                  smew__no_document, NULL);
         child->input = child->own_input;
     }
     smew__buffer_fini(&text);

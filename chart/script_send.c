@@ -9,8 +9,8 @@
 
 #include "chart/world.h"
 
+#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -64,14 +64,9 @@ static bool read(struct smew_machine *machine, const struct smew__word *word,
     return !is_said(word) || smew__world_text(machine, word, buffer, send_id);
 }
 
-bool smew__script_refuse(struct smew_machine *machine, const char *reason, const char *send_id)
+static bool refuse(struct smew_machine *machine, const char *reason, const char *send_id)
 {
-    char payload[128];
-
-    (void)snprintf(payload, sizeof payload, "{\"message\":\"%s\"}", reason);
-    if (!machine->asking)
-        smew__raise_error(machine, "error.execution", payload, send_id);
-    return false;
+    return smew__world_refuse(machine, SMEW_REJECTED, reason, send_id);
 }
 
 /* ---- data ---------------------------------------------------------------------------- */
@@ -156,8 +151,8 @@ static void aim(const struct smew_machine *machine, const char *target, struct s
 /* CSS2's times, or a number of milliseconds.  False: it is neither. */
 static bool read_time(const char *text, struct smew__delay *delay)
 {
-    char *end;
-    double ms = strtod(text, &end);
+    const char *end;
+    double ms = smew__number_read(text, &end);
 
     if (end != text && strcmp(end, "s") == 0)
         ms *= 1000;
@@ -187,7 +182,7 @@ static bool make_id(struct smew_machine *machine, const struct smew__script *scr
 
     if (!world)
         return false;
-    (void)snprintf(quoted, sizeof quoted, "'send.%u'", ++machine->family->serials);
+    (void)snprintf(quoted, sizeof quoted, "'send.%" PRIu64 "'", ++machine->family->serials);
     smew__buffer_append(id, quoted + 1, strlen(quoted) - 2);
     smew__buffer_append(id, "", 1);
     if (id->failed) {
@@ -267,13 +262,13 @@ static bool send_letter(struct smew_machine *machine, const struct smew__script 
         !smew__script_payload(machine, script, &letter->payload, id))
         return false;
     if (!smew__script_knows_type(text_of(&script->type, &letter->type)))
-        return smew__script_refuse(machine, "this type of <send> is unknown", id);
+        return refuse(machine, "this type of <send> is unknown", id);
     if (is_said(&script->delay) && !read_time((const char *)letter->delay.data, &action.delay))
-        return smew__script_refuse(machine, "the delay of <send> is no time", id);
+        return refuse(machine, "the delay of <send> is no time", id);
     if (letter->event.size == 0 || strcmp((const char *)letter->event.data, "*") == 0)
-        return smew__script_refuse(machine, "<send> has no event", id);
+        return refuse(machine, "<send> has no event", id);
     if (letter->target.size > SMEW_ID_MAX + sizeof session_prefix)
-        return smew__script_refuse(machine, "the target of <send> is too long", id);
+        return refuse(machine, "the target of <send> is too long", id);
     aim(machine, text_of(&script->target, &letter->target), &action);
     action.send_id = id;
     return post(machine, &action, (const char *)letter->event.data, &letter->payload);
@@ -291,11 +286,12 @@ static bool send_json(struct smew_machine *machine, const struct smew__script *s
         if (!smew__world_text(machine, &script->delay, &letter->delay, NULL))
             return false;
         if (!read_time((const char *)letter->delay.data, &action.delay))
-            return smew__world_settle(machine, SMEW_REJECTED, NULL);
+            return refuse(machine, "the delay is no number of milliseconds from 0 to 24 days",
+                          NULL);
     }
-    if (!smew__world_value(machine, script->value.code, NULL))
+    event = smew__world_document(machine, script->value.code);
+    if (!event)
         return false;
-    event = smew__result_value(&machine->world->result);
     const char *type = smew_value_string(smew_value_get(event, "type"), "");
     fine = *type && strcmp(type, "*") != 0;
     for (size_t i = 0; i < smew_value_count(event); i++) {
@@ -317,7 +313,7 @@ static bool send_json(struct smew_machine *machine, const struct smew__script *s
     if (letter->payload.size > 0)
         smew__buffer_text(&letter->payload, "}");
     if (!fine)
-        (void)smew__world_settle(machine, SMEW_REJECTED, NULL);
+        (void)refuse(machine, "an event is an object with a string as its \"type\"", NULL);
     else if (letter->payload.failed)
         smew__machine_fail(machine, SMEW_NO_MEMORY);
     else

@@ -51,8 +51,26 @@ static bool is_text(const struct smew_event *event)
            smew__utf8_valid(event->payload, event->payload_size);
 }
 
-static void write_event(struct smew__text *text, const struct smew_event *event)
+static void write_member(struct smew__text *text, const char *name, const char *value)
 {
+    if (!value)
+        return;
+    write_name(text, name);
+    smew__text_json(text, value);
+}
+
+static void write_origin(struct smew__text *text, const struct smew__origin *origin)
+{
+    write_member(text, "kind", origin->type);
+    write_member(text, "sendid", origin->send_id);
+    write_member(text, "origin", origin->origin);
+    write_member(text, "invokeid", origin->invoke_id);
+}
+
+static void write_event(struct smew__text *text, const struct smew__message *message, bool raised)
+{
+    const struct smew_event *event = &message->event;
+
     smew__text_string(text, "{\"type\":");
     smew__text_json(text, event->type);
     if (event->payload_size > 0 && is_text(event)) {
@@ -66,6 +84,10 @@ static void write_event(struct smew__text *text, const struct smew_event *event)
         write_name(text, "content");
         write_number(text, (uint64_t)event->content);
     }
+    if (message->origin)
+        write_origin(text, message->origin);
+    if (raised)
+        smew__text_string(text, ",\"raised\":true");
     smew__text_string(text, "}");
 }
 
@@ -181,7 +203,7 @@ static void write_queue(struct smew__text *text, const struct smew_machine *mach
     for (size_t i = 0; i < sizeof queues / sizeof *queues; i++) {
         for (uint32_t j = 0; j < queues[i]->count; j++, separator = ",") {
             smew__text_string(text, separator);
-            write_event(text, &smew__queue_at(queues[i], j)->event);
+            write_event(text, smew__queue_at(queues[i], j), i == 0);
         }
     }
     smew__text_string(text, "]");
@@ -273,7 +295,7 @@ static void write_timer(struct smew__text *text, const struct smew__timer *timer
     write_name(text, "in_ns");
     write_number(text, timer->due_ns > now_ns ? timer->due_ns - now_ns : 0);
     write_name(text, "event");
-    write_event(text, &timer->message->event);
+    write_event(text, timer->message, false);
     write_name(text, "to");
     write_target(text, &timer->target);
     if (timer->send_id) {

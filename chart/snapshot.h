@@ -24,6 +24,8 @@
  *               "event": EVENT, "id", "cancellable": true
  *               "to": "self" | "parent" | a child's serial | {"named": id}
  *     EVENT     "type", "text": payload, or "hex" where it is not text, "content": a number
+ *               "kind": "internal" | "platform", "sendid", "origin", "invokeid": as W3C's _event
+ * has "raised": true              in a queue: it comes before those from outside
  *
  * Members that say nothing (empty, false) are left out.  A PATH is dotted, from
  * the root, whose own is empty: a snapshot outlives a change of the chart which keeps its states.

@@ -5,9 +5,10 @@
  * and last first; then the transitions' own actions; then the states that are entered run theirs,
  * in document order.  All sets are known before the first action runs.
  *
- * A final state reports to its parent when it is entered, and to every parallel state around that
- * is thereby complete.  A final state at the top ends the machine: the exit actions of everything
- * that is active run, and the configuration stays as the last one to look at.
+ * A final state reports to its parent when it is entered, and to the parallel state around that,
+ * if it is thereby complete; XState's also to parallel states further out.  A final state at the
+ * top ends the machine: the exit actions of everything that is active run, and the configuration
+ * stays as the last one to look at.
  */
 
 #include "chart/machine.h"
@@ -141,14 +142,18 @@ static bool was_raised(const struct smew_machine *machine, const struct smew__me
     return false;
 }
 
-/* What entering a final state means for the states around it. */
+/*
+ * What entering a final state means for the states around it.  W3C looks no further out than at its
+ * parent's parent.
+ */
 static void report_final(struct smew_machine *machine, uint32_t number, uint32_t waiting)
 {
     const struct smew__state *state = state_of(machine, number);
     uint32_t around = state->parent;
 
     if (around != SMEW__NO_STATE && state_of(machine, around)->kind == SMEW__COMPOUND) {
-        raise(machine, state->done_data ? smew__world_done(machine, state) : state->done);
+        if (around > 0 || !state->done_data) /* at the top they are the machine's output */
+            raise(machine, state->done_data ? smew__world_done(machine, state) : state->done);
         around = state_of(machine, around)->parent;
     }
     while (around != SMEW__NO_STATE && state_of(machine, around)->kind == SMEW__PARALLEL &&
@@ -156,6 +161,8 @@ static void report_final(struct smew_machine *machine, uint32_t number, uint32_t
            is_complete(machine, around)) {
         raise(machine, state_of(machine, around)->done);
         around = state_of(machine, around)->parent;
+        if (machine->chart->scxml)
+            break;
     }
     if (around == SMEW__NO_STATE) {
         machine->life = SMEW_LIFE_DONE;

@@ -127,6 +127,70 @@ void smew__number_text(double number, char text[SMEW__NUMBER_TEXT])
                        digits + 1, it.point - 1);
 }
 
+static bool is_digit(char byte)
+{
+    return byte >= '0' && byte <= '9';
+}
+
+/* Digits that have no room count as zeros; answers how many there were. */
+static int read_digits(const char **at, uint64_t *digits, int *dropped)
+{
+    int count = 0;
+
+    for (; is_digit(**at); ++*at, count++) {
+        if (*digits > (UINT64_MAX - 9) / 10)
+            ++*dropped;
+        else
+            *digits = *digits * 10 + (uint64_t)(**at - '0');
+    }
+    return count;
+}
+
+/* 'e' and digits, or nothing of it.  Larger ones than any double's are cut. */
+static int read_exponent(const char **at)
+{
+    const char *digit = *at;
+    int exponent = 0;
+
+    if (*digit != 'e' && *digit != 'E')
+        return 0;
+    digit++;
+    bool negative = *digit == '-';
+    digit += *digit == '-' || *digit == '+';
+    if (!is_digit(*digit))
+        return 0;
+    for (; is_digit(*digit); digit++)
+        exponent = exponent < 1000 ? exponent * 10 + (*digit - '0') : exponent;
+    *at = digit;
+    return negative ? -exponent : exponent;
+}
+
+double smew__number_read(const char *text, const char **end)
+{
+    const char *at = text + (*text == '-' || *text == '+');
+    uint64_t digits = 0;
+    int dropped = 0;
+    int whole = read_digits(&at, &digits, &dropped);
+    int places = 0;
+    double scale = 1;
+
+    if (*at == '.' && (whole > 0 || is_digit(at[1]))) {
+        at++;
+        places = read_digits(&at, &digits, &dropped);
+    }
+    *end = text;
+    if (whole + places == 0)
+        return 0;
+    int exponent = read_exponent(&at) + dropped - places;
+    for (int i = exponent < 0 ? -exponent : exponent; i > 0 && isfinite(scale); i--)
+        scale *= 10;
+    double number = 0;
+    if (digits > 0)
+        number = exponent < 0 ? (double)digits / scale : (double)digits * scale;
+    *end = at;
+    return *text == '-' ? -number : number;
+}
+
 static void write_members(const struct smew_value *value, struct smew__text *out)
 {
     bool object = value->type == SMEW_VALUE_OBJECT;

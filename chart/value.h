@@ -51,6 +51,11 @@ struct smew__member *smew__value_member(const struct smew_value *value, const ch
 /* A number as JavaScript writes it: the shortest text that reads back as the same double. */
 enum { SMEW__NUMBER_TEXT = 64 };
 void smew__number_text(double number, char text[SMEW__NUMBER_TEXT]);
+/*
+ * Reads "12", ".5", "1.5e3", whatever the locale has for a point (strtod() asks it); `end` is
+ * behind it, or `text` where there is none.  Exact where the digits make less than 2^53.
+ */
+double smew__number_read(const char *text, const char **end);
 
 void smew__value_write(const struct smew_value *value, struct smew__text *out);
 

@@ -28,6 +28,9 @@ void smew_machine_unwatch(struct smew_machine *machine, struct smew_watch *watch
 {
     struct smew_watch **at = &machine->family->watches;
 
+    for (struct smew__telling *it = machine->family->telling; it; it = it->outer)
+        if (it->next == watch)
+            it->next = watch->next;
     while (*at && *at != watch)
         at = &(*at)->next;
     if (*at)
@@ -40,16 +43,21 @@ void smew__watch_tell(struct smew_machine *machine, const struct smew_step *step
     struct smew__family *family = machine->family;
     const struct smew_event *event = &machine->event->event;
     bool observing = family->observing;
-    struct smew_watch *next;
+    struct smew__telling telling = {.outer = family->telling};
 
+    family->telling = &telling;
     family->observing = true;
     machine->observed = true;
     if (family->host.transition)
         family->host.transition(machine, event, step, family->host.owner);
-    for (struct smew_watch *watch = family->watches; watch; watch = next) {
-        next = watch->next; /* it may go */
+    telling.next = family->watches;
+    while (telling.next) {
+        struct smew_watch *watch = telling.next;
+
+        telling.next = watch->next; /* any of them may go */
         watch->transition(machine, event, step, watch->owner);
     }
+    family->telling = telling.outer;
     machine->observed = false;
     family->observing = observing;
 }

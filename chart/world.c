@@ -21,61 +21,6 @@
 
 #define SCXML_PROCESSOR "http://www.w3.org/TR/scxml/#SCXMLEventProcessor"
 
-/* ---- results ------------------------------------------------------------------------- */
-
-void smew__result_json(const struct smew__script_result *result, struct smew__buffer *text)
-{
-    char number[SMEW__NUMBER_TEXT];
-
-    switch (result->type) {
-    case SMEW__SCRIPT_NOTHING:
-        smew__buffer_text(text, "null");
-        break;
-    case SMEW__SCRIPT_BOOL:
-        smew__buffer_text(text, result->truth ? "true" : "false");
-        break;
-    case SMEW__SCRIPT_NUMBER:
-        smew__number_text(result->number, number);
-        smew__buffer_text(text, number);
-        break;
-    case SMEW__SCRIPT_STRING:
-        smew__buffer_json_string(text, (const char *)result->text.data, result->text.size);
-        break;
-    case SMEW__SCRIPT_JSON:
-        smew__buffer_append(text, result->text.data, result->text.size);
-        break;
-    }
-}
-
-struct smew_value *smew__result_value(const struct smew__script_result *result)
-{
-    static const enum smew_value_type types[] = {[SMEW__SCRIPT_NOTHING] = SMEW_VALUE_NULL,
-                                                 [SMEW__SCRIPT_BOOL] = SMEW_VALUE_BOOL,
-                                                 [SMEW__SCRIPT_NUMBER] = SMEW_VALUE_NUMBER,
-                                                 [SMEW__SCRIPT_STRING] = SMEW_VALUE_STRING};
-    struct smew_value *value = NULL;
-
-    if (result->type == SMEW__SCRIPT_JSON) {
-        (void)smew__value_of_json((const char *)result->text.data, result->text.size, &value);
-        return value;
-    }
-    value = smew__value_new(types[result->type]);
-    if (!value)
-        return NULL;
-    if (result->type == SMEW__SCRIPT_BOOL) {
-        value->as.truth = result->truth;
-    } else if (result->type == SMEW__SCRIPT_NUMBER) {
-        value->as.number = result->number;
-    } else if (result->type == SMEW__SCRIPT_STRING) {
-        value->as.text = smew__strdup((const char *)result->text.data);
-        if (!value->as.text) {
-            smew__free(value);
-            return NULL;
-        }
-    }
-    return value;
-}
-
 /* ---- life ---------------------------------------------------------------------------- */
 
 /* In(): by the id that the chart gives a state. */
@@ -461,16 +406,10 @@ static void keep_error(struct smew_machine *machine, const char *reason)
     smew__buffer_fini(&json);
 }
 
-bool smew__world_settle(struct smew_machine *machine, enum smew_status status, const char *send_id)
+bool smew__world_refuse(struct smew_machine *machine, enum smew_status status, const char *reason,
+                        const char *send_id)
 {
-    struct smew__world *world = machine->world;
-    const char *reason = world ? world->engine->reason(world->session) : "";
-
-    if (world)
-        machine->family->script_steps = machine->chart->script_steps - world->steps;
-    if (status == SMEW_OK)
-        return true;
-    if (machine->asking)
+    if (machine->family->still)
         return false;
     if (status == SMEW_NO_MEMORY) {
         smew__machine_fail(machine, status);
@@ -483,6 +422,17 @@ bool smew__world_settle(struct smew_machine *machine, enum smew_status status, c
     return false;
 }
 
+bool smew__world_settle(struct smew_machine *machine, enum smew_status status, const char *send_id)
+{
+    struct smew__world *world = machine->world;
+
+    if (world)
+        machine->family->script_steps = machine->chart->script_steps - world->steps;
+    return status == SMEW_OK ||
+           smew__world_refuse(machine, status, world ? world->engine->reason(world->session) : "",
+                              send_id);
+}
+
 bool smew__world_value(struct smew_machine *machine, struct smew__code code, const char *send_id)
 {
     struct smew__world *world = smew__world_ready(machine);
@@ -492,6 +442,20 @@ bool smew__world_value(struct smew_machine *machine, struct smew__code code, con
     world->dirty = true;
     return smew__world_settle(machine, world->engine->value(world->session, code, &world->result),
                               send_id);
+}
+
+struct smew_value *smew__world_document(struct smew_machine *machine, struct smew__code code)
+{
+    struct smew_value *value = NULL;
+    enum smew_status status;
+
+    if (!smew__world_value(machine, code, NULL))
+        return NULL;
+    status = smew__result_value(&machine->world->result, &value);
+    if (status != SMEW_OK)
+        (void)smew__world_refuse(machine, status == SMEW_SYNTAX ? SMEW_LIMIT : status,
+                                 smew__no_document, NULL);
+    return value;
 }
 
 bool smew__world_text(struct smew_machine *machine, const struct smew__word *word,
@@ -523,7 +487,8 @@ static enum smew_status copy_variable(void *user, const char *name,
 {
     struct smew_machine *machine = user;
     struct smew__context *context = &machine->context;
-    struct smew_value *value;
+    struct smew_value *value = NULL;
+    enum smew_status status;
 
     if (!smew__utf8_valid(name, strlen(name)))
         return SMEW_OK;
@@ -534,25 +499,31 @@ static enum smew_status copy_variable(void *user, const char *name,
     if (result->type == SMEW__SCRIPT_NOTHING &&
         !smew_value_get(smew_machine_context(machine), name))
         return SMEW_OK;
-    value = smew__result_value(result);
-    return value ? smew__context_set(context, name, value) : SMEW_OK;
+    status = smew__result_value(result, &value);
+    if (status == SMEW_SYNTAX) /* no value is deep enough for it */
+        return copy_variable(user, name,
+                             &(struct smew__script_result){.type = SMEW__SCRIPT_NOTHING});
+    return status == SMEW_OK ? smew__context_set(context, name, value) : status;
 }
 
+/* A call's steps and a quarter more: what a script did with the last of them is not lost. */
 void smew__world_export(struct smew_machine *machine)
 {
     struct smew__world *world = machine->world;
+    struct smew__family *family = machine->family;
+    int64_t most = machine->chart->script_steps + machine->chart->script_steps / 4;
     enum smew_status status;
 
     if (!world->dirty || !machine->chart->scxml || machine->failure != SMEW_OK)
         return;
     world->dirty = false;
-    world->steps = machine->chart->script_steps - machine->family->script_steps;
+    world->steps = most - family->script_steps;
     status = world->engine->list(world->session, copy_variable, machine);
-    machine->family->script_steps = machine->chart->script_steps - world->steps;
-    if (status == SMEW_NO_MEMORY || status == SMEW_STOPPED) {
-        keep_error(machine, world->engine->reason(world->session));
-        smew__machine_fail(machine, status == SMEW_STOPPED ? SMEW_LIMIT : status);
-    }
+    family->script_steps = most - world->steps;
+    if (status == SMEW_OK)
+        return;
+    keep_error(machine, world->engine->reason(world->session));
+    smew__machine_fail(machine, status == SMEW_STOPPED ? SMEW_LIMIT : status);
 }
 
 /* ---- done data ----------------------------------------------------------------------- */

@@ -46,21 +46,32 @@ struct smew__world *smew__world_ready(struct smew_machine *machine);
  * XState's machine fails; where the host has no memory or the session is dead, both fail.
  */
 bool smew__world_settle(struct smew_machine *machine, enum smew_status status, const char *send_id);
+/* The same for what is wrong with a result, in words.  Always false. */
+bool smew__world_refuse(struct smew_machine *machine, enum smew_status status, const char *reason,
+                        const char *send_id);
 /* One evaluation; the result is the world's. */
 bool smew__world_value(struct smew_machine *machine, struct smew__code code, const char *send_id);
+/* … as a value of the caller's, who releases it; NULL: an error, which was dealt with. */
+struct smew_value *smew__world_document(struct smew_machine *machine, struct smew__code code);
 /* The same as text: a string as it is, anything else as JSON; `text` is cleared first. */
 bool smew__world_text(struct smew_machine *machine, const struct smew__word *word,
                       struct smew__buffer *text, const char *send_id);
-/* The world's result as JSON, appended. */
-void smew__result_json(const struct smew__script_result *result, struct smew__buffer *text);
-/* … and as a value of the caller's; NULL: no memory, or nothing that a value can be. */
-struct smew_value *smew__result_value(const struct smew__script_result *result);
 
 /* Done data: the event's message (NULL: no memory), and the output of a machine. */
 const struct smew__message *smew__world_done(struct smew_machine *machine,
                                              const struct smew__state *state);
 void smew__world_output(struct smew_machine *machine, const struct smew__state *state);
 const struct smew_value *smew__world_result(const struct smew_machine *machine);
+
+/* ---- result.c ------------------------------------------------------------------------ */
+
+/* The world's result as JSON, appended. */
+void smew__result_json(const struct smew__script_result *result, struct smew__buffer *text);
+/* … and as a value of the caller's.  NO_MEMORY; SYNTAX: it nests too deep, or holds a NUL. */
+enum smew_status smew__result_value(const struct smew__script_result *result,
+                                    struct smew_value **value);
+/* What is wrong with a result that is SYNTAX. */
+extern const char smew__no_document[];
 
 /* ---- script_act.c -------------------------------------------------------------------- */
 
@@ -76,8 +87,6 @@ bool smew__script_send(struct smew_machine *machine, const struct smew__script *
 bool smew__script_cancel(struct smew_machine *machine, const struct smew__script *script);
 /* Is it W3C's type of SCXML?  NULL is. */
 bool smew__script_knows_type(const char *type);
-/* An error that is none of the engine's.  Always false. */
-bool smew__script_refuse(struct smew_machine *machine, const char *reason, const char *send_id);
 
 /* ---- script_invoke.c ----------------------------------------------------------------- */
 

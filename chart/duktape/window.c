@@ -298,6 +298,11 @@ struct smew__script_session *smew__window_session(void)
     return window;
 }
 
+bool smew__window_is_used_up(const struct smew__script_session *session)
+{
+    return left < reserve || session->refused || session->starved;
+}
+
 static bool make_heap(struct smew__script_session *session)
 {
     if (setjmp(session->out) != 0)

@@ -70,6 +70,8 @@ struct smew__script_session *smew__window_session(void);
 enum smew_status smew__window_create(const struct smew__script_host *host,
                                      struct smew__script_session **session);
 void smew__window_destroy(struct smew__script_session *session); /* NULL is fine */
+/* In a window: are its steps, or is memory what the last error was about? */
+bool smew__window_is_used_up(const struct smew__script_session *session);
 /* Runs a job; the answers are those of chart/script.h. */
 enum smew_status smew__window_run(struct smew__script_session *session,
                                   struct smew__script_job *job);

@@ -206,13 +206,15 @@ SMEW_API SMEW_MUST_USE enum smew_status smew_chart_load_json(const char *text, s
  *
  * Data are variables of the machine's own session.  When an event was run to completion, all that
  * JSON can say is in smew_machine_context(), and so in snapshots; functions come back by running
- * the chart's global scripts again; other values (cycles, undefined, NaN) do not.  Date.now() is
- * the machine's time, Math.random() the same in every run.
+ * the chart's global scripts again; other values (cycles, undefined, NaN, what throws when it is
+ * looked at, strings with a NUL, more than 256 levels or 1 MiB) do not, and are null there.
+ * Date.now() is the machine's time, Math.random() the same in every run.
  *
  * An error of a script is the event error.execution, with {"message": …}, and ends its block; so
  * does a script that takes more steps, memory or stack than it may (smew_behavior).  One that
  * makes the engine itself run on, by a regular expression say, stops the machine: LIMIT, with data
- * and states from before that event.
+ * and states from before that event.  So do variables that cannot be looked at within a quarter of
+ * those steps more.
  *
  * Not there: srcexpr, XML as data, the Basic HTTP event processor.
  */
@@ -310,12 +312,18 @@ SMEW_API SMEW_MUST_USE enum smew_status smew_machine_create(struct smew_chart *c
                                                             const char *id,
                                                             const struct smew_machine_host *host,
                                                             struct smew_machine **machine);
-SMEW_API void smew_machine_destroy(struct smew_machine *machine); /* NULL is fine */
+/*
+ * NULL is fine, and so is a callback of the machine's own: then it goes when the call that runs it
+ * has come to its end, and callbacks may come until then.  Services that run are stopped.
+ */
+SMEW_API void smew_machine_destroy(struct smew_machine *machine);
 
 /*
  * Enters the initial states at time now_ns.  LIMIT: the chart never came to rest (an endless
  * `always` or `raise`; 10,000 microsteps, or the chart's options.maxIterations); the machine has
- * stopped, with the configuration and context from before that event.  NO_MEMORY: likewise.
+ * stopped, with the configuration and context from before that event.  NO_MEMORY: likewise; but
+ * where there is no room for what the event has set in motion (timers, events that wait, children),
+ * with those from after it.
  * `step` may be NULL.  REJECTED: the error of a child was not handled; NO_MACHINE: there is nobody
  * to send to.  Both stop the machine, likewise.
  */
@@ -330,7 +338,7 @@ SMEW_API SMEW_MUST_USE enum smew_status smew_machine_send(struct smew_machine *m
 /*
  * One more who is told of a root's and its children's transitions, after the host; several are told
  * in the order in which they came.  The struct is the caller's: it stays where it is until unwatch,
- * or until the machine is destroyed.  `transition` may take its own watch away, no other.
+ * or until the machine is destroyed.  `transition` may take any watch away, its own too.
  */
 struct smew_watch {
     void (*transition)(struct smew_machine *machine, const struct smew_event *event,
@@ -352,7 +360,8 @@ smew_machine_advance(struct smew_machine *machine, uint64_t now_ns, struct smew_
  * A service has finished.  `ok`: xstate.done.actor.ID with {"output": …}, otherwise
  * xstate.error.actor.ID with {"error": …}; `value` is JSON, or NULL for none.  `machine` is any of
  * the service's family.  NOT_FOUND: nobody waits for it any more.  Fine in callbacks too: then the
- * event waits its turn.  TOO_BIG: more than 1 MiB.
+ * event waits its turn.  BUSY: from a guard that smew_machine_can() asks, or while the machine is
+ * being destroyed.  TOO_BIG: more than 1 MiB.
  */
 SMEW_API SMEW_MUST_USE enum smew_status smew_machine_settle(struct smew_machine *machine,
                                                             uint64_t token, bool ok,

@@ -92,6 +92,10 @@ static const struct kit_scenario scxml[] = {
           "</transition><final id='f'><donedata><param name='x' expr='6*7'/></donedata></final>"
           "</state><state id='b'/></scxml>",
      {{"", "b", "\"42\""}}},
+    {"done data at the top are the output, and are evaluated once",
+     HEAD "<datamodel><data id='n' expr='0'/></datamodel><final id='f'><onexit><log expr='n'/>"
+          "</onexit><donedata><content expr='++n'/></donedata></final></scxml>",
+     {{"", "f", "\"1\""}}},
     {"what is bound late waits for its state",
      "<scxml xmlns='http://www.w3.org/2005/07/scxml' binding='late'><state id='a'><onentry><log "
      "expr='typeof n'/></onentry><transition event='X' target='b'/></state><state id='b'>"
@@ -325,6 +329,52 @@ static void test_snapshot_of_timers(void **state)
     }
 }
 
+static char *waiting; /* a snapshot in which an event waits */
+
+static void take_snapshot(struct smew_machine *machine, const struct smew_event *event,
+                          const struct smew_step *step, void *owner)
+{
+    (void)step;
+    (void)owner;
+    if (strcmp(event->type, "X") != 0)
+        return;
+    size_t size = smew_machine_snapshot(machine, NULL, 0) + 1;
+    waiting = malloc(size);
+    (void)smew_machine_snapshot(machine, waiting, size);
+}
+
+/* What _event says of an event that waited, or was due later, is the same after a restore. */
+static void test_snapshot_of_origins(void **state)
+{
+    static const char text[] =
+        HEAD "<state id='a'><transition event='X'><send event='now' id='i'/><send event='later' "
+             "id='j' delay='10ms'/></transition><transition event='now later'><log "
+             "expr=\"_event.sendid + _event.origin + _event.type\"/></transition></state></scxml>";
+    static const char said[] = "\"i#_scxml_selfexternal\" \"j#_scxml_selfexternal\"";
+    struct kit_log log = {""};
+    struct smew_machine_host host = kit_host(&log);
+    struct smew_chart *chart;
+    struct smew_machine *machine;
+
+    (void)state;
+    chart = load_scxml(text);
+    host.transition = take_snapshot;
+    assert_int_equal(smew_machine_create(chart, "self", &host, &machine), SMEW_OK);
+    assert_int_equal(smew_machine_start(machine, 0, NULL), SMEW_OK);
+    assert_int_equal(kit_send(machine, "X", NULL, NULL), SMEW_OK);
+    assert_int_equal(smew_machine_advance(machine, 10000000, NULL), SMEW_OK);
+    kit_expect_log(&log, said);
+    smew_machine_destroy(machine);
+    assert_int_equal(
+        smew_machine_restore(chart, "self", &host, waiting, strlen(waiting), 0, &machine, NULL),
+        SMEW_OK);
+    assert_int_equal(smew_machine_advance(machine, 10000000, NULL), SMEW_OK);
+    kit_expect_log(&log, said);
+    free(waiting);
+    smew_machine_destroy(machine);
+    smew_chart_unref(chart);
+}
+
 /* ---- no memory ----------------------------------------------------------------------- */
 
 static void live_once(void *argument)
@@ -380,6 +430,7 @@ int main(void)
         SUPPORT_TEST(test_pays_nothing),
         SUPPORT_TEST(test_snapshot),
         SUPPORT_TEST(test_snapshot_of_timers),
+        SUPPORT_TEST(test_snapshot_of_origins),
         SUPPORT_TEST(test_no_memory),
     };
 

@@ -166,6 +166,8 @@ static void test_targets(void **state)
 static const struct refusal behavior[] = {
     {"{'entry':'makr'}", "1:10: no action is called 'makr'; did you mean 'mark'?", 0},
     {"{'entry':[{'type':'beep'}]}", "1:19: no action is called 'beep'", 0},
+    {"{'entry':{'type':'@xstate.rais','event':{'type':'X'}}}",
+     "1:18: no action is called '@xstate.rais'; did you mean '@xstate.raise'?", 0},
     {"{'entry':{'type':'@xstate.rais'}}",
      "1:18: no action is called '@xstate.rais'; did you mean '@xstate.raise'?", 0},
     {"{'entry':[7]}", "1:11: an action is a number, not a string", 0},

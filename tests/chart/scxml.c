@@ -86,6 +86,21 @@ static const struct kit_scenario meanings[] = {
           "event='S'><log label='S'/></transition><transition event='late' target='b'/><transition "
           "event='C'><cancel sendid='l'/></transition></state><final id='b'/></scxml>",
      {{"", "a", "\"R\" \"S\""}, {"+9", "a", ""}, {"+1", "b", ""}}},
+    {"a final state completes the parallel state around its parent, and none further out",
+     HEAD
+     "><parallel id='p'><transition event='done.state.p'><log label='p'/></transition>"
+     "<transition event='done.state.q'><log label='q'/></transition><parallel id='q'><state "
+     "id='a'><state id='a1'><transition event='A' target='a2'/></state><final id='a2'/></state>"
+     "<state id='b'><state id='b1'><transition event='B' target='b2'/></state><final id='b2'/>"
+     "</state></parallel><state id='c'><transition event='R' type='internal' target='c1'/>"
+     "<state id='c1'>"
+     "<transition event='C' target='c2'/></state><final id='c2'/></state></parallel></scxml>",
+     {{"", "p.q.a.a1,p.q.b.b1,p.c.c1", ""},
+      {"C", "p.q.a.a1,p.q.b.b1,p.c.c2", ""},
+      {"A", "p.q.a.a2,p.q.b.b1,p.c.c2", ""},
+      {"B", "p.q.a.a2,p.q.b.b2,p.c.c2", "\"q\""},
+      {"R", "p.q.a.a2,p.q.b.b2,p.c.c1", ""},
+      {"C", "p.q.a.a2,p.q.b.b2,p.c.c2", "\"p\""}}},
 };
 
 static void test_meanings(void **state)
@@ -116,6 +131,8 @@ static const struct {
     {"<scxml xmlns='urn:x'/>", "1:1: the document is of another namespace", SMEW_SYNTAX},
     {"<!DOCTYPE scxml [<!ENTITY a 'b'>]><scxml/>", "1:29: a chart has no entities of its own",
      SMEW_SYNTAX},
+    {"<scxml><final id='f'><state/></final></scxml>",
+     "1:22: <final> cannot have a <state> of its own", SMEW_SYNTAX},
     {"<scxml><state id='a'/>\n<state id='a'/></scxml>", "2:1: the id \"a\" is taken already",
      SMEW_SYNTAX},
     {"<scxml><stat id='a'/></scxml>", "1:8: unknown element <stat> in <scxml>", SMEW_SYNTAX},

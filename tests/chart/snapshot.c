@@ -216,6 +216,82 @@ static void test_goes_on(void **state)
     smew_chart_unref(chart);
 }
 
+/* A family that has had more children than 32 bits count. */
+static void test_large_serials(void **state)
+{
+    struct kit_log log = {""};
+    struct smew_chart *chart =
+        load_quoted("{'id':'m','initial':'on','states':{'on':{'invoke':{'src':'work','id':'w'},"
+                    "'on':{'OFF':'off'}},'off':{'on':{'ON':'on'}}}}",
+                    NULL);
+    struct smew_machine *machine =
+        restore(chart,
+                "{\"smew\":1,\"serials\":9000000000,\"machine\":{\"status\":\"active\",\"active\":"
+                "[\"\",\"on\"],\"line\":[\"on\"],\"context\":{},\"children\":[{\"id\":\"w\","
+                "\"source\":\"work\",\"serial\":8999999999,\"status\":\"active\"}]}}",
+                0, &log);
+    struct smew_child child;
+
+    (void)state;
+    assert_int_equal(kit_send(machine, "OFF", NULL, NULL), SMEW_OK);
+    assert_int_equal(kit_send(machine, "ON", NULL, NULL), SMEW_OK);
+    assert_true(smew_machine_child(machine, "w", &child));
+    assert_int_equal(child.token, 9000000001);
+    assert_int_equal(smew_machine_settle(machine, child.token, true, NULL, 0, NULL), SMEW_OK);
+    char *text = snapshot(machine);
+    assert_non_null(strstr(text, "\"serials\":9000000001,"));
+    free(text);
+    smew_machine_destroy(machine);
+    smew_chart_unref(chart);
+}
+
+enum { KIDS = 300, SERVICES = 1000 };
+
+/* Orphans: they may share an id. */
+static char *write_many(void)
+{
+    char *text = malloc((size_t)KIDS * SERVICES * 100);
+    unsigned serial = KIDS;
+    char *at = text + sprintf(text,
+                              "{'smew':1,'serials':%u,'machine':{'status':'active','active':[''],"
+                              "'line':[''],'context':{},'children':[",
+                              KIDS + KIDS * SERVICES);
+
+    for (unsigned i = 0; i < KIDS; i++) {
+        at += sprintf(at,
+                      "%s{'id':'k','source':'child','serial':%u,'orphan':true,'machine':{"
+                      "'status':'active','active':[''],'line':[''],'context':{},'children':[",
+                      i ? "," : "", i + 1);
+        for (unsigned j = 0; j < SERVICES; j++)
+            at += sprintf(at,
+                          "%s{'id':'w','source':'work','serial':%u,'orphan':true,'status':'done'}",
+                          j ? "," : "", ++serial);
+        at += sprintf(at, "]}}");
+    }
+    (void)sprintf(at, "]}}");
+    for (at = text; *at; at++)
+        *at = *at == '\'' ? '"' : *at;
+    return text;
+}
+
+/* Three hundred children with a thousand of their own: nobody searches all of them for each. */
+static void test_many_children(void **state)
+{
+    struct kit_log log = {""};
+    struct smew_chart *kid =
+        load_quoted("{'invoke':{'src':'work','id':'w'},'on':{'X':{'actions':'note'}}}", NULL);
+    struct smew_chart *chart = load_quoted("{'id':'m','invoke':{'src':'child','id':'k'}}", kid);
+    char *text = write_many();
+    struct smew_machine *machine = restore(chart, text, 0, &log);
+
+    (void)state;
+    assert_int_equal(smew_machine_child_count(machine), 0); /* they are not to be seen */
+    free(text);
+    smew_machine_destroy(machine);
+    smew_chart_unref(chart);
+    smew_chart_unref(kid);
+}
+
 /* Between two events of one call: the second one waits, and is in the snapshot. */
 static struct {
     char *text;
@@ -443,10 +519,11 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SUPPORT_TEST(test_document),  SUPPORT_TEST(test_same_id),
-        SUPPORT_TEST(test_goes_on),   SUPPORT_TEST(test_events_that_wait),
-        SUPPORT_TEST(test_ended),     SUPPORT_TEST(test_refusals),
-        SUPPORT_TEST(test_mutations), SUPPORT_TEST(test_no_memory),
+        SUPPORT_TEST(test_document),      SUPPORT_TEST(test_same_id),
+        SUPPORT_TEST(test_goes_on),       SUPPORT_TEST(test_large_serials),
+        SUPPORT_TEST(test_many_children), SUPPORT_TEST(test_events_that_wait),
+        SUPPORT_TEST(test_ended),         SUPPORT_TEST(test_refusals),
+        SUPPORT_TEST(test_mutations),     SUPPORT_TEST(test_no_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -165,9 +165,49 @@ static void test_undo(void **state)
     smew__arena_fini(&arena);
 }
 
+static void test_numbers_are_read(void **state)
+{
+    static const struct {
+        const char *text;
+        double number;
+        const char *rest;
+    } numbers[] = {
+        {"12", 12, ""},
+        {".5s", .5, "s"},
+        {"1.", 1, ""},
+        {"-1.25e2ms", -125, "ms"},
+        {"+3", 3, ""},
+        {"1e", 1, "e"},
+        {"1e+", 1, "e+"},
+        {"0.1", .1, ""},
+        {"1e-7", 1e-7, ""},
+        {"1e22", 1e22, ""},
+        {"inf", 0, "inf"},
+        {"0x10", 0, "x10"},
+        {".", 0, "."},
+        {"", 0, ""},
+        {" 1", 0, " 1"},
+        {"1,5", 1, ",5"},
+        {"1e99999", INFINITY, ""},
+        {"0e99999", 0, ""},
+        {"1e-99999", 0, ""},
+        {"12345678901234567890123", 12345678901234567890123., ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        const char *end;
+        double number = smew__number_read(numbers[i].text, &end);
+
+        if (number != numbers[i].number || strcmp(end, numbers[i].rest) != 0)
+            fail_msg("%s: %.17g and %s", numbers[i].text, number, end);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {SUPPORT_TEST(test_readers), SUPPORT_TEST(test_json),
+    const struct CMUnitTest tests[] = {SUPPORT_TEST(test_readers),
+                                       SUPPORT_TEST(test_numbers_are_read), SUPPORT_TEST(test_json),
                                        SUPPORT_TEST(test_numbers), SUPPORT_TEST(test_undo)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -183,11 +183,10 @@ static void raise_done(struct oracle *oracle, int state)
 }
 
 /*
- * The parent is done, and each parallel state above that is thereby complete, up to the first that
- * is not.  W3C's procedure looks at the grandparent only; but its section 3.4 says that a parallel
- * state whose children are all in final states is in one itself, and that this is told.
+ * The parent is done, and the grandparent, if it is a parallel state that is thereby complete.
  *
- * XState: the final state may be a region; and a machine whose root is complete is done too.
+ * XState: the final state may be a region; each parallel state above is told of, up to the first
+ * that is not complete; and a machine whose root is complete is done too.
  */
 static void enter_final(struct oracle *oracle, int state, struct oracle_states *completed)
 {
@@ -203,6 +202,8 @@ static void enter_final(struct oracle *oracle, int state, struct oracle_states *
         completed->has[above] = true;
         raise_done(oracle, above);
         above = sketch->states[above].parent;
+        if (!is_json(oracle))
+            break;
     }
     if (above == SKETCH_NONE)
         oracle->life = oracle->life == ORACLE_ACTIVE ? ORACLE_DONE : oracle->life;

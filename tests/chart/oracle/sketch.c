@@ -19,6 +19,14 @@ bool sketch_is_below(const struct sketch *sketch, int state, int ancestor)
     return state > ancestor && state < sketch->states[ancestor].end;
 }
 
+bool sketch_acts(const struct sketch *sketch, struct sketch_run actions)
+{
+    for (int i = actions.first; i < actions.first + actions.count; i++)
+        if (!sketch->actions[i].gone)
+            return true;
+    return false;
+}
+
 const char *sketch_name(int state)
 {
     static char names[8][16];

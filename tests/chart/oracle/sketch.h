@@ -147,6 +147,8 @@ extern const char *const sketch_events[];
 bool sketch_is_history(const struct sketch *sketch, int state);
 /* A proper descendant. */
 bool sketch_is_below(const struct sketch *sketch, int state, int ancestor);
+/* Is any of those actions still there? */
+bool sketch_acts(const struct sketch *sketch, struct sketch_run actions);
 /* "m" or "s7".  The text is static and lives until the eighth call from now; one thread. */
 const char *sketch_name(int state);
 

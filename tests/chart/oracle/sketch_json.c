@@ -82,11 +82,7 @@ static void print_action(const struct sketch_action *action, struct sketch_text 
 static void print_actions(const struct sketch *sketch, const char *key, struct sketch_run run,
                           struct sketch_text *text)
 {
-    bool some = false;
-
-    for (int i = run.first; i < run.first + run.count; i++)
-        some = some || !sketch->actions[i].gone;
-    if (!some)
+    if (!sketch_acts(sketch, run))
         return;
     separate(text);
     sketch_write(text, "\"%s\":[", key);

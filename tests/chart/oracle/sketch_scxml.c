@@ -66,11 +66,7 @@ static void print_actions(const struct sketch *sketch, struct sketch_run run,
 static void print_block(const struct sketch *sketch, const char *name, struct sketch_run run,
                         struct sketch_text *text)
 {
-    bool some = false;
-
-    for (int i = run.first; i < run.first + run.count; i++)
-        some = some || !sketch->actions[i].gone;
-    if (!some)
+    if (!sketch_acts(sketch, run))
         return;
     sketch_write(text, "<%s>", name);
     print_actions(sketch, run, text);
