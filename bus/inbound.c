@@ -24,6 +24,7 @@
 #include "bus/request.h"
 #include "bus/topic.h"
 #include "bus/transmit.h"
+#include "bus/transport/stream.h"
 #include "diagnostics/log.h"
 
 enum {
@@ -104,6 +105,7 @@ static void hear_out(struct smew__inbound *inbound)
     if (bus->stopping)
         status = SMEW_RESET;
     smew__bus_unlock(bus);
+    smew__stream_read_ahead(inbound->channel, false);
     for (unsigned i = 0; i < LAST_TURNS && !status; i++)
         status = smew__channel_drain(inbound->channel, bus->codec, on_item, inbound);
 }
@@ -497,6 +499,7 @@ void smew__inbound_open(struct smew_bus *bus, struct smew_channel *channel)
     inbound->delay.run = on_delay;
     smew__list_init(&inbound->due);
     smew__buffer_init(&inbound->out);
+    smew__stream_read_ahead(channel, true);
     smew__reading_lock(bus);
     smew__bus_lock(bus);
     smew__list_append(&bus->inbounds, &inbound->link);

@@ -103,8 +103,14 @@ static void on_ready(uv_poll_t *poll, int status, int events)
 {
     struct smew__watch *watch = poll->data;
 
-    (void)status; /* an error shows again in the channel's next operation */
     (void)events;
+    /*
+     * libuv stops what poll(2) calls an error: the other side closed with something unread.  The
+     * channel's next operation tells that only when all that had come before is read, and one turn
+     * need not reach it.
+     */
+    if (status)
+        uv_poll_start(poll, uv_events(watch->events), on_ready);
     watch->ready(watch);
 }
 
