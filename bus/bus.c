@@ -27,6 +27,7 @@
 #include "bus/lane_out.h"
 #include "bus/lane_run.h"
 #include "bus/lane_turn.h"
+#include "bus/loop_turn.h"
 #include "bus/options.h"
 #include "bus/outbox.h"
 #include "bus/peer.h"
@@ -92,6 +93,7 @@ void smew__bus_tell(struct smew_bus *bus)
 
 bool smew__bus_wait(struct smew_bus *bus, uint64_t deadline_ns)
 {
+    smew__loop_call(bus);
     if (follow_up(bus) || smew__done_want(bus))
         return true; /* what the caller waits for may have come of it */
     bus->waited = true;
@@ -262,6 +264,7 @@ static void give_up(struct smew_bus *bus)
         smew__directory_close(bus->directory);
     smew__fd_close(&bus->wake_fd);
     smew__condition_fini(&bus->changed);
+    smew__loop_turn_fini(bus);
     smew__lane_turns_fini(&bus->turns);
     smew__lane_run_fini(&bus->run);
     smew__mutex_fini(&bus->lock);
@@ -310,6 +313,8 @@ enum smew_status smew_bus_open(const char *url, const struct smew_bus_options *o
         status = smew__lane_turns_init(&bus->turns);
     if (!status)
         status = smew__condition_init(&bus->changed);
+    if (!status)
+        status = smew__loop_turn_init(bus);
     if (!status)
         status = smew__lane_run_init(&bus->run);
     if (status) {

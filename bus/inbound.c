@@ -21,9 +21,11 @@
 #include "bus/intake.h"
 #include "bus/lane_turn.h"
 #include "bus/lane_in.h"
+#include "bus/loop_turn.h"
 #include "bus/request.h"
 #include "bus/topic.h"
 #include "bus/transmit.h"
+#include "bus/transport/stream.h"
 #include "diagnostics/log.h"
 
 enum {
@@ -104,6 +106,7 @@ static void hear_out(struct smew__inbound *inbound)
     if (bus->stopping)
         status = SMEW_RESET;
     smew__bus_unlock(bus);
+    smew__stream_read_ahead(inbound->channel, false);
     for (unsigned i = 0; i < LAST_TURNS && !status; i++)
         status = smew__channel_drain(inbound->channel, bus->codec, on_item, inbound);
 }
@@ -345,6 +348,7 @@ static enum smew_status on_envelope(struct smew__inbound *inbound,
     if (!sender || envelope->id.node != sender->node)
         return SMEW_CORRUPT;
     bus->stats.bytes_received += envelope->payload_size;
+    bus->stats.polled += smew__loop_polls(bus);
     if (envelope->flags & SMEW__ENVELOPE_LOSSY) {
         smew__topic_receive(bus, envelope);
         return SMEW_OK;
@@ -433,6 +437,24 @@ static enum smew_status serve_lanes(struct smew__inbound *inbound)
     return status;
 }
 
+/*
+ * The poller has read: handlers are next, and what they complete is told together with what was
+ * received, unless somebody waits for that.
+ */
+static bool tells_later(struct smew__inbound *inbound)
+{
+    struct smew_bus *bus = inbound->bus;
+    bool later;
+
+    smew__bus_lock(bus);
+    later = smew__loop_polls(bus) && inbound->out.size == 0 && !inbound->closing &&
+            !inbound->abandoned && !inbound->refusing && inbound->urgent <= inbound->completed_told;
+    if (later)
+        make_due(inbound);
+    smew__bus_unlock(bus);
+    return later;
+}
+
 static void serve(struct smew__inbound *inbound)
 {
     enum smew_status status = serve_lanes(inbound);
@@ -464,7 +486,7 @@ static void on_ready(struct smew__watch *watch)
     status = smew__channel_drain(inbound->channel, bus->codec, on_item, inbound);
     if (status && status != SMEW_AGAIN)
         lose(inbound, status);
-    else
+    else if (!tells_later(inbound))
         serve(inbound);
     smew__reading_unlock(bus);
 }
@@ -497,6 +519,7 @@ void smew__inbound_open(struct smew_bus *bus, struct smew_channel *channel)
     inbound->delay.run = on_delay;
     smew__list_init(&inbound->due);
     smew__buffer_init(&inbound->out);
+    smew__stream_read_ahead(channel, true);
     smew__reading_lock(bus);
     smew__bus_lock(bus);
     smew__list_append(&bus->inbounds, &inbound->link);

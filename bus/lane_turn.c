@@ -101,8 +101,16 @@ void smew__lane_turns_fini(struct smew__lane_turns *turns)
     smew__biased_fini(&turns->reading);
 }
 
+/* Without lanes the service thread alone reads, and nobody is kept out. */
+static bool has_lanes(const struct smew_bus *bus)
+{
+    return bus->transport->flags & SMEW_TRANSPORT_LANES;
+}
+
 void smew__reading_lock(struct smew_bus *bus)
 {
+    if (!has_lanes(bus))
+        return;
     smew__biased_lock(&bus->turns.reading);
     smew__bus_lock(bus);
     smew__lane_run_stop(bus);
@@ -111,7 +119,8 @@ void smew__reading_lock(struct smew_bus *bus)
 
 void smew__reading_unlock(struct smew_bus *bus)
 {
-    smew__biased_unlock(&bus->turns.reading);
+    if (has_lanes(bus))
+        smew__biased_unlock(&bus->turns.reading);
 }
 
 bool smew__lanes_are_mine(struct smew_bus *bus)
@@ -143,8 +152,7 @@ static bool is_busy(struct smew__lane_turns *turns, uint32_t count)
 
 bool smew__lanes_use_poll(const struct smew_bus *bus)
 {
-    return (bus->transport->flags & SMEW_TRANSPORT_LANES) &&
-           !atomic_load_explicit(&bus->turns.own_loop, memory_order_relaxed);
+    return has_lanes(bus) && !atomic_load_explicit(&bus->turns.own_loop, memory_order_relaxed);
 }
 
 /* With `reading` held: lanes of all channels, once each, unless it was given back meanwhile. */

@@ -21,11 +21,11 @@
  *   outbox   sends inside handlers that are not accepted yet (outbox.h)
  *   due      what smew_bus_poll() has to run: deliveries, replies, dead letters, notices
  *
- * One lock a node guards all of it.  The service thread owns the uv loop and all channels, and
- * takes the lock only for short stretches; a channel's system calls are made without it, but for
- * the last flush when the bus closes.  Blocking calls wait on `changed`, always with a deadline.
- * Lock order: a family of siblings, whose turn it is to read lanes (lane_turn.h), a node's lock, a
- * mailbox of a sink; never two nodes' locks.
+ * One lock a node guards all of it.  The service thread owns the uv loop and all channels, but
+ * where a busy poller has its turn (loop_turn.h), and takes the lock only for short stretches; a
+ * channel's system calls are made without it, but for the last flush when the bus closes.  Blocking
+ * calls wait on `changed`, always with a deadline. Lock order: a family of siblings, whose turn it
+ * is to read lanes (lane_turn.h), a node's lock, a mailbox of a sink; never two nodes' locks.
  *
  * Death: nothing here is shared between processes but the directory and channels, so a killed
  * process leaves no state of ours half-written.
@@ -123,6 +123,28 @@ struct smew__done {
     bool wanted; /* somebody waits: they are told at once */
 };
 
+/* Whose turn it is to run the service's loop: loop_turn.h. */
+struct smew__loop_turn {
+    int whose;
+    uint64_t runner;   /* the thread whose turn it is; 0: nobody's */
+    uint64_t promised; /* a sender that will do what it makes due */
+    bool polls;        /* the runner is in smew_bus_poll() */
+    bool asked;        /* by the poller */
+    bool called;       /* the service thread is, to take it */
+    bool deep;         /* the guard sleeps until it is called */
+    bool changed;      /* what the loop waits for, since it was last set to false */
+    bool over;         /* its handles are closed */
+    bool waking;       /* it waits for bus->wake_fd, too; of who runs it */
+    atomic_bool owed;  /* something was made due by who promised */
+    uint64_t looks;    /* of the poller, in the loop */
+    uint32_t recent;   /* sleeps of the poller that paid, since `recent_ns` */
+    uint64_t recent_ns;
+    struct smew__condition guard; /* the service thread waits */
+    uv_poll_t wake;
+    uv_timer_t rest; /* the poller's deadline */
+    uv_prepare_t prepare;
+};
+
 struct smew__lane_name;
 struct smew__peer;
 struct smew__producer;
@@ -208,6 +230,7 @@ struct smew_bus {
 
     /* the service thread */
     struct smew__thread service;
+    struct smew__loop_turn turn;
     uv_loop_t loop;
     uv_async_t kick;
     uv_timer_t clock;     /* the earliest timer */

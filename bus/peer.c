@@ -24,6 +24,7 @@
 #include "bus/topic.h"
 #include "bus/transmit.h"
 #include "bus/transport/shm/lanes.h"
+#include "bus/transport/stream.h"
 #include "diagnostics/log.h"
 
 enum { RETRY_FIRST_MS = 2, RETRY_MOST_MS = 500 };
@@ -371,6 +372,7 @@ static void dial(struct smew__peer *peer)
     bus->stats.connections++;
     bus->lane_bytes += smew__channel_shared_bytes(peer->channel);
     smew__bus_unlock(bus);
+    smew__stream_read_ahead(peer->channel, true);
     peer->watch.ready = on_ready;
     peer->watch.closed = on_closed;
     status = smew__watch_start(&peer->watch, bus, peer->channel->ops->interest(peer->channel));
@@ -420,6 +422,7 @@ void smew__peer_service(struct smew__peer *peer)
         return;
     }
     /* What it told before it went is still there: without it, it would be done again elsewhere. */
+    smew__stream_read_ahead(peer->channel, false);
     (void)smew__channel_drain(peer->channel, bus->codec, on_item, peer);
     lose(peer, status);
 }

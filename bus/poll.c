@@ -22,14 +22,13 @@
 
 #include "bus/poll.h"
 
-#include <poll.h>
-
 #include "base/clock.h"
 #include "base/os/fd.h"
 #include "bus/handler.h"
 #include "bus/intake.h"
 #include "bus/lane_in.h"
 #include "bus/lane_turn.h"
+#include "bus/loop_turn.h"
 #include "bus/outbox.h"
 
 /* What `rung` says. */
@@ -91,7 +90,7 @@ void smew__due_post(struct smew_bus *bus, struct smew__due *due,
     smew__list_append(&bus->due, &due->link);
     atomic_store_explicit(&bus->any_due, true, memory_order_relaxed);
     /* While the intake rests the fd is drained though deliveries are in the list. */
-    if (!bus->gathering)
+    if (!bus->gathering && !smew__loop_polls(bus))
         ring(bus);
 }
 
@@ -110,6 +109,11 @@ void smew__due_drop(struct smew_bus *bus)
 
         due->run(NULL, due);
     }
+}
+
+void smew__poll_rung(struct smew_bus *bus)
+{
+    atomic_store(&bus->rung, RUNG);
 }
 
 bool smew__poll_is_mine(struct smew_bus *bus)
@@ -228,8 +232,6 @@ static void sleep_on_words(struct smew_bus *bus, uint64_t now_ns, uint64_t deadl
 /* OK: look again, the deadline too; TIMEOUT. */
 static enum smew_status sleep_until(struct smew_bus *bus, uint64_t now_ns, uint64_t deadline_ns)
 {
-    enum smew_status status = SMEW_OK;
-
     switch (smew__lanes_rest(bus)) {
     case SMEW__REST_NOT:
         break;
@@ -237,12 +239,9 @@ static enum smew_status sleep_until(struct smew_bus *bus, uint64_t now_ns, uint6
         sleep_on_words(bus, now_ns, deadline_ns);
         break;
     case SMEW__REST_ON_FD:
-        status = smew__fd_wait(bus->wake_fd, POLLIN, deadline_ns);
-        if (!status)
-            atomic_store(&bus->rung, RUNG);
-        break;
+        return smew__loop_rest(bus, deadline_ns);
     }
-    return status;
+    return SMEW_OK;
 }
 
 /*
@@ -293,6 +292,7 @@ enum smew_status smew_bus_poll(struct smew_bus *bus, uint32_t timeout_ms, size_t
     if (!smew__bus_ours(bus))
         return SMEW_FORKED;
     leave(bus);
+    smew__loop_leave(bus);
     atomic_store(&bus->polling, false);
     return count ? SMEW_OK : SMEW_TIMEOUT;
 }

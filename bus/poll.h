@@ -19,6 +19,9 @@ void smew__poll_again(struct smew_bus *bus);
  */
 bool smew__poll_times_itself(struct smew_bus *bus);
 
+/* The fd was found readable. */
+void smew__poll_rung(struct smew_bus *bus);
+
 /* Runs what is due once more, when the bus closes. */
 void smew__poll_rest(struct smew_bus *bus);
 

@@ -21,6 +21,7 @@
 #include "bus/handler.h"
 #include "bus/letter.h"
 #include "bus/local.h"
+#include "bus/loop_turn.h"
 #include "bus/options.h"
 #include "bus/outbox.h"
 #include "bus/parcel.h"
@@ -415,7 +416,7 @@ enum smew_status smew__send_message(struct smew_bus *bus, const struct smew__pos
 {
     struct smew__handler_context *context = smew__handler_current();
     enum smew_status status;
-    bool taken = false;
+    bool taken = false, promised;
 
     if (context && !smew__handler_keep(context)) {
         smew__message_unref(message);
@@ -423,8 +424,11 @@ enum smew_status smew__send_message(struct smew_bus *bus, const struct smew__pos
     }
     smew__send_stamp(bus, &message->envelope);
     smew__bus_lock(bus);
+    promised = smew__loop_promise(bus);
     status = accept_message(bus, post, options, message, behind, &taken);
     smew__bus_unlock(bus);
+    if (promised)
+        smew__loop_keep(bus);
     if (!taken)
         smew__message_unref(message);
     return status;

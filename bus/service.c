@@ -20,8 +20,9 @@
 #include "base/status.h"
 #include "bus/inbound.h"
 #include "bus/lane_out.h"
-#include "bus/outbox.h"
 #include "bus/lane_turn.h"
+#include "bus/loop_turn.h"
+#include "bus/outbox.h"
 #include "bus/peer.h"
 #include "bus/sender.h"
 #include "bus/transmit.h"
@@ -103,8 +104,14 @@ static void on_ready(uv_poll_t *poll, int status, int events)
 {
     struct smew__watch *watch = poll->data;
 
-    (void)status; /* an error shows again in the channel's next operation */
     (void)events;
+    /*
+     * libuv stops what poll(2) calls an error: the other side closed with something unread.  The
+     * channel's next operation tells that only when all that had come before is read, and one turn
+     * need not reach it.
+     */
+    if (status)
+        uv_poll_start(poll, uv_events(watch->events), on_ready);
     watch->ready(watch);
 }
 
@@ -135,6 +142,7 @@ void smew__watch_update(struct smew__watch *watch, struct smew_interest interest
     if (!watch->started || uv_is_closing((uv_handle_t *)&watch->poll) || events == watch->events)
         return;
     watch->events = events;
+    watch->bus->turn.changed = true;
     if (events)
         uv_poll_start(&watch->poll, uv_events(events), on_ready);
     else
@@ -148,6 +156,7 @@ void smew__watch_stop(struct smew__watch *watch)
         return;
     }
     watch->started = false;
+    watch->bus->turn.changed = true;
     uv_close((uv_handle_t *)&watch->poll, on_closed);
 }
 
@@ -158,7 +167,7 @@ void smew__service_kick(struct smew_bus *bus)
     if (bus->kicked || bus->stopping)
         return; /* the last turn of a stopping loop looks at everything */
     bus->kicked = true;
-    uv_async_send(&bus->kick);
+    smew__loop_kick(bus);
 }
 
 /* Takes the first entry off a due list, or NULL. */
@@ -174,15 +183,13 @@ static struct smew__list *take_due(struct smew_bus *bus, struct smew__list *list
 
 static void end(struct smew_bus *bus);
 
-static void on_kick(uv_async_t *kick)
+void smew__service_work(struct smew_bus *bus)
 {
-    struct smew_bus *bus = kick->data;
     struct smew__list *link;
-    bool stopping, lost_grew;
+    bool lost_grew;
 
     smew__bus_lock(bus);
     bus->kicked = false;
-    stopping = bus->stopping;
     lost_grew = bus->lost_grew;
     bus->lost_grew = false;
     smew__bus_unlock(bus);
@@ -193,13 +200,26 @@ static void on_kick(uv_async_t *kick)
     while ((link = take_due(bus, &bus->inbounds_due)) != NULL)
         smew__inbound_service(SMEW_CONTAINER(link, struct smew__inbound, due));
     smew__outbox_tell(bus);
-    if (stopping) {
-        end(bus);
-        return;
-    }
+    uv_update_time(&bus->loop);
     smew__bus_lock(bus);
-    set_clock(bus);
+    if (!bus->stopping)
+        set_clock(bus);
     smew__bus_unlock(bus);
+}
+
+static void on_kick(uv_async_t *kick)
+{
+    struct smew_bus *bus = kick->data;
+    bool stopping;
+
+    smew__bus_lock(bus);
+    stopping = bus->stopping && smew__loop_is_service(bus);
+    smew__bus_unlock(bus);
+    smew__service_work(bus);
+    if (stopping)
+        end(bus);
+    else
+        smew__loop_turn_yield(bus);
 }
 
 static void on_accept(uv_poll_t *poll, int status, int events)
@@ -259,9 +279,7 @@ static void on_heartbeat(uv_timer_t *heartbeat)
 
 static void run(void *argument)
 {
-    struct smew_bus *bus = argument;
-
-    uv_run(&bus->loop, UV_RUN_DEFAULT);
+    smew__loop_turn_serve(argument);
 }
 
 /* ---- start and stop ------------------------------------------------------------------ */
@@ -282,6 +300,7 @@ static void end(struct smew_bus *bus)
     close_handle((uv_handle_t *)&bus->clock);
     close_handle((uv_handle_t *)&bus->heartbeat);
     close_handle((uv_handle_t *)&bus->listener_poll);
+    smew__loop_turn_close(bus);
     smew__inbound_close_all(bus);
     while ((peer = smew__table_next(&bus->peers, &cursor)) != NULL)
         smew__lanes_lose(peer);
@@ -305,7 +324,14 @@ static enum smew_status start_handles(struct smew_bus *bus)
     uv_timer_init(&bus->loop, &bus->clock);
     uv_timer_init(&bus->loop, &bus->heartbeat);
     uv_timer_start(&bus->heartbeat, on_heartbeat, 0, bus->options.heartbeat_ms);
+    if (smew__loop_turn_open(bus)) {
+        close_handle((uv_handle_t *)&bus->kick);
+        close_handle((uv_handle_t *)&bus->clock);
+        close_handle((uv_handle_t *)&bus->heartbeat);
+        return SMEW_IO;
+    }
     if (uv_poll_init(&bus->loop, &bus->listener_poll, interest.fd)) {
+        smew__loop_turn_close(bus);
         close_handle((uv_handle_t *)&bus->kick);
         close_handle((uv_handle_t *)&bus->clock);
         close_handle((uv_handle_t *)&bus->heartbeat);
@@ -357,6 +383,8 @@ void smew__service_stop(struct smew_bus *bus)
     smew__bus_lock(bus);
     smew__service_kick(bus);
     bus->stopping = true;
+    uv_async_send(&bus->kick);
+    smew__loop_call(bus);
     smew__bus_unlock(bus);
     smew__thread_join(&bus->service);
     smew__fd_closes_unseen();

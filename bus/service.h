@@ -4,7 +4,8 @@
 
 /*
  * The service thread: a uv loop that accepts, dials, transmits, reads, acknowledges, beats and
- * keeps time.  Everything that touches a channel or a uv handle runs on it.
+ * keeps time.  Everything that touches a channel or a uv handle runs on it, or on a thread that has
+ * its turn (loop_turn.h).
  */
 
 #include "bus/node.h"
@@ -13,6 +14,9 @@
 enum smew_status smew__service_start(struct smew_bus *bus, struct smew_error *error);
 /* Ends the thread and closes its handles and channels.  Without the lock. */
 void smew__service_stop(struct smew_bus *bus);
+
+/* Does what is due, with the loop in hand and without the lock. */
+void smew__service_work(struct smew_bus *bus);
 
 /* Makes the service thread look at what is due.  With the lock held, any thread. */
 void smew__service_kick(struct smew_bus *bus);

@@ -16,8 +16,9 @@
 #include "bus/intake.h"
 #include "bus/parcel.h"
 #include "bus/topic.h"
+#include "bus/transport/stream.h"
 
-enum { READS_MOST = 256 }; /* frames read in one turn, so that channels take turns */
+enum { READS_MOST = 256 }; /* frames read in one turn, or with one call; so channels take turns */
 
 /* A published message on its way to one node. */
 struct smew__lossy {
@@ -296,7 +297,7 @@ enum smew_status smew__channel_drain(struct smew_channel *channel, const struct 
                                                                  const struct smew__item *item),
                                      void *owner)
 {
-    for (int i = 0; i < READS_MOST; i++) {
+    for (int i = 0; i < READS_MOST || smew__stream_in_turn(channel); i++) {
         struct smew__item item = {0};
         struct smew_bytes frame;
         enum smew_status status = channel->ops->try_receive(channel, &frame);

@@ -29,7 +29,8 @@ void smew__hello_fill(const struct smew_bus *bus, struct smew__item *item);
 
 /*
  * Reads what a channel has and hands over each item: AGAIN when it has no more, OK after a full
- * turn, or the failure, the channel's or on_item's.
+ * turn, or the failure, the channel's or on_item's.  Of a stream that reads ahead AGAIN is the end
+ * of a turn, and its fd is ready if there is more.
  */
 enum smew_status smew__channel_drain(struct smew_channel *channel, const struct smew__codec *codec,
                                      enum smew_status (*on_item)(void *owner,

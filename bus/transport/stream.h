@@ -10,6 +10,8 @@
  * behind him before there is a connection to lose.
  */
 
+#include <stdbool.h>
+
 #include <smew/transport.h>
 
 /* A channel without a socket; close is all that may be done with it.  NO_MEMORY. */
@@ -17,5 +19,15 @@ enum smew_status smew__stream_channel_create(uint32_t frame_max, struct smew_cha
 
 /* Takes over a connected, non-blocking socket and sends the preamble. */
 void smew__stream_channel_start(struct smew_channel *channel, int fd);
+
+/*
+ * With `ahead`, each turn of reading takes what has arrived with one call, and ends with AGAIN: the
+ * caller promises to receive until then before it looks at the fd, which does not know of the
+ * frames that were read.  Without it, as a channel begins, AGAIN means that there is no more, and
+ * whoever stops early finds the fd ready.  It may change at any time; nothing for other channels.
+ */
+void smew__stream_read_ahead(struct smew_channel *channel, bool ahead);
+/* Does it read ahead, and was the turn begun and not ended yet? */
+bool smew__stream_in_turn(const struct smew_channel *channel);
 
 #endif

@@ -439,7 +439,7 @@ struct smew_bus_stats {
     uint64_t lanes_grown;   /* larger ones that took over */
     uint64_t lanes_sent;    /* of `sent`: straight into lanes */
     uint64_t pooled;        /* messages whose payload went through a lane's payload pool */
-    uint64_t polled;        /* messages that smew_bus_poll() itself read in lanes */
+    uint64_t polled;        /* messages that smew_bus_poll() itself read */
     uint64_t in_place;      /* messages handed out where they lay */
     uint64_t lane_lost;     /* records that were damaged in memory */
     /* SMEW_ON_FULL_KEEP_* */

@@ -10,11 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <smew/log.h>
 
+#include "bus/transport/stream.h"
 #include "serialization/stream.h"
 
 enum { OVERHEAD = SMEW__STREAM_HEAD_SIZE + SMEW__STREAM_TAIL_SIZE, BODY_MOST = 256 };
@@ -464,6 +466,81 @@ static void a_pair_is_two_channels(void **state)
     smew_channel_close(ends[1]);
 }
 
+static void expect_now(const struct wire *wire, const char *body)
+{
+    struct smew_bytes frame;
+
+    assert_int_equal(wire->channel->ops->try_receive(wire->channel, &frame), SMEW_OK);
+    assert_int_equal(frame.size, strlen(body));
+    assert_memory_equal(frame.data, body, frame.size);
+}
+
+static void expect_nothing_now(const struct wire *wire)
+{
+    struct smew_bytes frame;
+
+    assert_int_equal(wire->channel->ops->try_receive(wire->channel, &frame), SMEW_AGAIN);
+}
+
+static bool is_ready(const struct wire *wire)
+{
+    struct pollfd entry = {.fd = wire->channel->ops->interest(wire->channel).fd, .events = POLLIN};
+
+    return poll(&entry, 1, 0) == 1;
+}
+
+/* One read a turn: what it took is given, and the fd knows of everything else. */
+static void reading_ahead_goes_in_turns(void **state)
+{
+    struct wire wire = wire_open();
+    uint8_t third[BODY_MOST + OVERHEAD];
+    size_t size = make_frame("third", third);
+
+    (void)state;
+    greet(&wire);
+    smew__stream_read_ahead(wire.channel, true);
+    write_frame(&wire, "first");
+    write_frame(&wire, "second");
+    raw_write(wire.fd, third, size / 2);
+    expect_now(&wire, "first");
+    assert_true(smew__stream_in_turn(wire.channel));
+    assert_false(is_ready(&wire));
+    raw_write(wire.fd, third + size / 2, size - size / 2);
+    expect_now(&wire, "second");
+    expect_nothing_now(&wire);
+    assert_false(smew__stream_in_turn(wire.channel));
+    assert_true(is_ready(&wire));
+    expect_now(&wire, "third");
+    expect_nothing_now(&wire);
+    assert_false(is_ready(&wire));
+    expect_nothing_now(&wire);
+    hang_up(&wire);
+    assert_int_equal(raw_receive(wire.channel), SMEW_RESET);
+    assert_false(smew__stream_in_turn(wire.channel));
+    wire_close(&wire);
+}
+
+/* Whoever wants all that a peer said before it went reads no longer in turns. */
+static void reading_ahead_can_be_given_up(void **state)
+{
+    struct wire wire = wire_open();
+
+    (void)state;
+    greet(&wire);
+    smew__stream_read_ahead(wire.channel, true);
+    write_frame(&wire, "first");
+    write_frame(&wire, "second");
+    expect_now(&wire, "first");
+    write_frame(&wire, "third");
+    hang_up(&wire);
+    smew__stream_read_ahead(wire.channel, false);
+    assert_false(smew__stream_in_turn(wire.channel));
+    expect_now(&wire, "second");
+    expect_now(&wire, "third");
+    assert_int_equal(raw_receive(wire.channel), SMEW_RESET);
+    wire_close(&wire);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -483,6 +560,8 @@ int main(void)
         SUPPORT_TEST(a_killed_sender_loses_nothing_that_it_sent),
         SUPPORT_TEST(a_killed_receiver_is_noticed),
         SUPPORT_TEST(a_pair_is_two_channels),
+        SUPPORT_TEST(reading_ahead_goes_in_turns),
+        SUPPORT_TEST(reading_ahead_can_be_given_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
