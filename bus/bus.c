@@ -37,6 +37,7 @@
 #include "bus/send.h"
 #include "bus/serve.h"
 #include "bus/service.h"
+#include "bus/sink.h"
 #include "bus/topic.h"
 
 enum {
@@ -89,6 +90,11 @@ void smew__bus_tell(struct smew_bus *bus)
         return;
     bus->waited = false;
     smew__condition_broadcast(&bus->changed);
+}
+
+bool smew__bus_may_spin(const struct smew_bus *bus)
+{
+    return bus->options.waiting != SMEW_WAITING_SLEEP;
 }
 
 bool smew__bus_wait(struct smew_bus *bus, uint64_t deadline_ns)

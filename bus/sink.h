@@ -47,6 +47,9 @@ bool smew__sink_complete(struct smew_bus *bus, struct smew_message *message,
                          enum smew_status result);
 void smew__sink_tell(struct smew_bus *bus);
 
+/* May a thread of a sink's owner look for a while before it sleeps?  As the node's options say. */
+bool smew__bus_may_spin(const struct smew_bus *bus);
+
 /*
  * Marks the calling thread as running a handler of this node for `message` (NULL: for a timer), so
  * that its sends go to the outbox and the message completes only after they were accepted; one

@@ -22,6 +22,8 @@
 #include "orchestrator/orchestrator.h"
 #include "orchestrator/report.h"
 
+enum { PAUSES = 8 }; /* between two looks, so that who posts keeps the mailbox's lines */
+
 static void count(atomic_uint_fast64_t *counter, uint64_t by)
 {
     /* One writer: the event bus's own thread. */
@@ -52,6 +54,9 @@ static void post(struct smew__event_bus *event_bus, struct smew__due *due)
 
     smew__spinlock_lock(&event_bus->lock);
     smew__list_append(&event_bus->mailbox, &due->link);
+    /* Relaxed, as all of it: what is in the mailbox is handed over by the lock. */
+    if (!atomic_load_explicit(&event_bus->filled, memory_order_relaxed))
+        atomic_store_explicit(&event_bus->filled, true, memory_order_relaxed);
     sleeping = event_bus->sleeping;
     event_bus->sleeping = false;
     smew__spinlock_unlock(&event_bus->lock);
@@ -84,12 +89,33 @@ static void tell(struct smew__event_bus *event_bus)
     event_bus->untold = false;
 }
 
+/*
+ * Looks whether something comes, for as long as that pays: who posts then wakes nobody, which costs
+ * more than most events.  Without the lock.  False: it is time to sleep.
+ */
+static bool look(struct smew__event_bus *event_bus, uint64_t due_ns)
+{
+    uint64_t now_ns = smew_now_ns();
+
+    for (; now_ns < due_ns && smew__spin_goes_on(&event_bus->spin, now_ns);
+         now_ns = smew_now_ns()) {
+        for (int i = 0; i < PAUSES; i++)
+            smew__spin_pause();
+        if (atomic_load_explicit(&event_bus->filled, memory_order_relaxed)) {
+            smew__spin_paid(&event_bus->spin);
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Moves the mailbox into `taken`, waiting for one or for the next timer.  False: stop. */
 static bool take(struct smew__event_bus *event_bus, struct smew__list *taken)
 {
     struct smew__heap_link *timer = smew__heap_first(&event_bus->timers);
     uint64_t due_ns = timer ? timer->key : SMEW_NEVER_NS;
     enum smew_status slept = SMEW_OK;
+    bool looks = true;
     bool going;
 
     smew__spinlock_lock(&event_bus->lock);
@@ -98,10 +124,12 @@ static bool take(struct smew__event_bus *event_bus, struct smew__list *taken)
         uint32_t seen = atomic_load_explicit(&event_bus->wakes, memory_order_relaxed);
         bool untold = event_bus->untold;
 
-        event_bus->sleeping = !untold;
+        event_bus->sleeping = !untold && !looks;
         smew__spinlock_unlock(&event_bus->lock);
         if (untold)
             tell(event_bus); /* and look again: it takes the node's lock */
+        else if (looks)
+            looks = look(event_bus, due_ns);
         else
             slept = smew__futex_wait(&event_bus->wakes, seen, due_ns);
         smew__spinlock_lock(&event_bus->lock);
@@ -109,6 +137,7 @@ static bool take(struct smew__event_bus *event_bus, struct smew__list *taken)
     event_bus->sleeping = false;
     going = !event_bus->stopping || !smew__list_empty(&event_bus->mailbox);
     smew__list_move_all(taken, &event_bus->mailbox);
+    atomic_store_explicit(&event_bus->filled, false, memory_order_relaxed);
     smew__spinlock_unlock(&event_bus->lock);
     return going;
 }
@@ -430,6 +459,8 @@ enum smew_status smew__event_bus_start(struct smew__event_bus *event_bus,
     event_bus->orchestrator = orchestrator;
     event_bus->bus = bus;
     atomic_init(&event_bus->refuse_ns, SMEW_NEVER_NS);
+    /* Looking for ever is for a thread of the program's own. */
+    event_bus->spin.way = smew__bus_may_spin(bus) ? SMEW__SPIN_ADAPTIVE : SMEW__SPIN_NEVER;
     event_bus->runner = (struct smew__runner){.send = on_send, .context = event_bus};
     smew__list_init(&event_bus->mailbox);
     smew__table_init(&event_bus->actors);

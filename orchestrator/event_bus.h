@@ -18,6 +18,7 @@
 #include <stdatomic.h>
 
 #include "base/os/thread.h"
+#include "base/sync/spin.h"
 #include "base/sync/spinlock.h"
 #include "base/table.h"
 #include "bus/message.h"
@@ -48,12 +49,14 @@ struct smew__event_bus {
     struct smew__thread thread;
     struct smew__runner runner;
 
-    struct smew__spinlock lock; /* guards the next three */
+    struct smew__spinlock lock; /* guards the next four */
     struct smew__list mailbox;
+    atomic_bool filled; /* something is in it; may be read without the lock */
     bool sleeping;
     bool stopping;
     _Atomic uint32_t wakes; /* a futex word; moves for each post that found it sleeping */
 
+    struct smew__spin spin;         /* of the thread's waits */
     bool untold;                    /* completions gather, and somebody is still to tell them */
     atomic_uint_fast64_t refuse_ns; /* from when on messages are given back unseen */
     struct smew__table actors;      /* by id */
