@@ -13,26 +13,17 @@
 #include <string.h>
 
 #include "bus/handler.h"
+#include "bus/options.h"
 #include "bus/parcel.h"
 #include "bus/peer.h"
 #include "bus/send.h"
-
-/* What asks for more than to be accepted, or could be refused for what it says, is not plain. */
-static bool is_plain(const struct smew_send_options *options)
-{
-    return !options ||
-           (options->size == sizeof(*options) && !options->expires_ms &&
-            options->level == SMEW_LEVEL_ACCEPTED && !options->traceparent &&
-            options->header_count == 0 && options->on_full <= SMEW_ON_FULL_KEEP_OLDEST &&
-            options->content <= SMEW_CONTENT_PROTOBUF);
-}
 
 static bool may_try(struct smew_bus *bus, const struct smew_outgoing *message,
                     const struct smew_send_options *options)
 {
     return smew__bus_ours(bus) && atomic_load_explicit(&bus->sends_locally, memory_order_relaxed) &&
            !(bus->transport->flags & SMEW_TRANSPORT_LANES) && !smew__handler_current() &&
-           is_plain(options) && message->target && message->event &&
+           smew__options_are_plain(options) && message->target && message->event &&
            (!message->size_bytes || message->payload) &&
            message->size_bytes <= bus->options.payload_max;
 }

@@ -14,6 +14,20 @@
  */
 enum smew_status smew__options_copy(void *into, size_t size, const void *options);
 
+/*
+ * May a message with these options go a short way (plain.h, local.h)?  It asks for no more than to
+ * be accepted, and cannot be refused for what it says.  Room is asked for only by who does not find
+ * it, and then it waits as the options say.  NULL: it may.
+ */
+static inline bool smew__options_are_plain(const struct smew_send_options *options)
+{
+    return !options ||
+           (options->size == sizeof(*options) && !options->expires_ms &&
+            options->level == SMEW_LEVEL_ACCEPTED && !options->traceparent &&
+            options->header_count == 0 && options->on_full <= SMEW_ON_FULL_KEEP_OLDEST &&
+            options->content <= SMEW_CONTENT_PROTOBUF);
+}
+
 /* A timeout member: 0 is `otherwise`, SMEW_NOW is 0. */
 uint32_t smew__options_timeout(uint32_t timeout_ms, uint32_t otherwise);
 

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "bus/direct.h"
 #include "bus/handler.h"
+#include "bus/options.h"
 #include "bus/speaker.h"
 #include "bus/trail.h"
 #include "serialization/record_plain.h"
@@ -19,16 +20,6 @@
 #define INLINE static inline __attribute__((always_inline))
 
 enum { TOGETHER = 16 }; /* records that are committed at once: nobody waits long for the first */
-
-/* Room is asked for only by who does not find it, and then it waits as the options say. */
-static bool is_plain(const struct smew_send_options *options)
-{
-    return !options ||
-           (options->size == sizeof(*options) && !options->expires_ms &&
-            options->level == SMEW_LEVEL_ACCEPTED && !options->traceparent &&
-            options->header_count == 0 && options->on_full <= SMEW_ON_FULL_KEEP_OLDEST &&
-            options->content <= SMEW_CONTENT_PROTOBUF);
-}
 
 /* May its next record be a plain one?  With the producer's lock held. */
 INLINE bool is_ready(const struct smew__producer *producer, const struct smew__trail *trail)
@@ -89,7 +80,7 @@ static bool learn(struct smew__producer *producer, struct smew__plain_known *kno
 
 bool smew__plain_may(const struct smew_bus *bus, const struct smew_send_options *options)
 {
-    return (bus->transport->flags & SMEW_TRANSPORT_LANES) && is_plain(options);
+    return (bus->transport->flags & SMEW_TRANSPORT_LANES) && smew__options_are_plain(options);
 }
 
 /* Has this thread a lane for such messages?  Its producer, or NULL. */

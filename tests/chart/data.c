@@ -17,19 +17,6 @@
 
 #define HEAD "<scxml xmlns='http://www.w3.org/2005/07/scxml' datamodel='ecmascript'>"
 
-static struct smew_chart *load_scxml(const char *text)
-{
-    struct smew_chart *chart = NULL;
-    struct smew_error error;
-
-    if (!smew__script_engine())
-        skip();
-    if (smew_chart_load_scxml(text, strlen(text), "test", kit_behavior(), &chart, &error) !=
-        SMEW_OK)
-        fail_msg("%s", error.text);
-    return chart;
-}
-
 static struct smew_machine *start(struct smew_chart *chart, struct kit_log *log)
 {
     struct smew_machine_host host = kit_host(log);
@@ -114,7 +101,7 @@ static void test_scxml(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof scxml / sizeof *scxml; i++)
-        kit_run_loaded(&scxml[i], load_scxml(scxml[i].chart));
+        kit_run_loaded(&scxml[i], kit_load_scripted(scxml[i].chart));
 }
 
 static const struct kit_scenario json[] = {
@@ -223,7 +210,7 @@ static void test_hostile(void **state)
                             "<script>%s</script></transition></state><state id='b'><transition "
                             "event='error.execution' target='c'/></state><state id='c'/></scxml>",
                        scripts[i]);
-        machine = start(load_scxml(text), &log);
+        machine = start(kit_load_scripted(text), &log);
         enum smew_status status = kit_send(machine, "X", NULL, NULL);
         assert_true(status == SMEW_OK || status == SMEW_LIMIT);
         assert_true(smew_machine_in(machine, status == SMEW_OK ? "c" : "a"));
@@ -240,10 +227,11 @@ static void test_shared_steps(void **state)
     struct smew_machine *machine;
 
     (void)state;
-    machine = start(load_scxml(HEAD "<state id='a'><transition event='X' target='b'/></state>"
-                                    "<state id='b'><onentry><script>for (;;);</script></onentry>"
-                                    "<transition target='b'/></state></scxml>"),
-                    &log);
+    machine =
+        start(kit_load_scripted(HEAD "<state id='a'><transition event='X' target='b'/></state>"
+                                     "<state id='b'><onentry><script>for (;;);</script></onentry>"
+                                     "<transition target='b'/></state></scxml>"),
+              &log);
     assert_int_equal(kit_send(machine, "X", NULL, NULL), SMEW_LIMIT);
     assert_int_equal(smew_machine_life(machine), SMEW_LIFE_FAILED);
     smew_machine_destroy(machine);
@@ -256,10 +244,11 @@ static void test_pays_nothing(void **state)
     struct smew_machine *machine;
 
     (void)state;
-    machine = start(load_scxml(HEAD "<state id='a'><onentry><log expr=\"'plain'\"/></onentry>"
-                                    "<transition cond=\"In('a')\" target='b'/></state>"
-                                    "<state id='b'/></scxml>"),
-                    &log);
+    machine =
+        start(kit_load_scripted(HEAD "<state id='a'><onentry><log expr=\"'plain'\"/></onentry>"
+                                     "<transition cond=\"In('a')\" target='b'/></state>"
+                                     "<state id='b'/></scxml>"),
+              &log);
     assert_string_equal(log.text, "\"plain\"");
     assert_null(machine->world);
     smew_machine_destroy(machine);
@@ -300,7 +289,7 @@ static void test_snapshot(void **state)
     struct smew_machine *machine;
 
     (void)state;
-    machine = start(load_scxml(kept), &log);
+    machine = start(kit_load_scripted(kept), &log);
     expect_context(machine, "{\"n\":1,\"o\":{\"a\":[1,null,\"x\"]},\"own\":5}");
     assert_int_equal(kit_send(machine, "X", NULL, NULL), SMEW_OK);
     machine = rehydrate(machine, &log);
@@ -317,7 +306,7 @@ static void test_snapshot_of_timers(void **state)
     (void)state;
     for (int cancelled = 0; cancelled < 2; cancelled++) {
         struct kit_log log = {""};
-        struct smew_machine *machine = start(load_scxml(kept), &log);
+        struct smew_machine *machine = start(kit_load_scripted(kept), &log);
 
         assert_int_equal(kit_send(machine, "T", NULL, NULL), SMEW_OK);
         machine = rehydrate(machine, &log);
@@ -357,7 +346,7 @@ static void test_snapshot_of_origins(void **state)
     struct smew_machine *machine;
 
     (void)state;
-    chart = load_scxml(text);
+    chart = kit_load_scripted(text);
     host.transition = take_snapshot;
     assert_int_equal(smew_machine_create(chart, "self", &host, &machine), SMEW_OK);
     assert_int_equal(smew_machine_start(machine, 0, NULL), SMEW_OK);
@@ -412,7 +401,7 @@ static void test_no_memory(void **state)
     struct smew_chart *chart;
 
     (void)state;
-    chart = load_scxml(kept);
+    chart = kit_load_scripted(kept);
     assert_true(support_walk_allocations(load_once, NULL) > 20);
     assert_true(support_walk_allocations(live_once, chart) > 20);
     smew_chart_unref(chart);

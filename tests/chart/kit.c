@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chart/script.h"
+
 void kit_write(struct kit_log *log, const char *format, ...)
 {
     size_t used = strlen(log->text);
@@ -240,4 +242,17 @@ void kit_run(const struct kit_scenario *scenarios, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         kit_run_loaded(&scenarios[i], kit_load(scenarios[i].chart));
+}
+
+struct smew_chart *kit_load_scripted(const char *text)
+{
+    struct smew_chart *chart = NULL;
+    struct smew_error error;
+
+    if (!smew__script_engine())
+        skip();
+    if (smew_chart_load_scxml(text, strlen(text), "test", kit_behavior(), &chart, &error) !=
+        SMEW_OK)
+        fail_msg("%s", error.text);
+    return chart;
 }

@@ -57,4 +57,7 @@ void kit_run(const struct kit_scenario *scenarios, size_t count);
 /* One of them with a chart that is loaded already, and let go of here. */
 void kit_run_loaded(const struct kit_scenario *scenario, struct smew_chart *chart);
 
+/* Loads SCXML with ecmascript, with kit_behavior(); skips the test where there is no engine. */
+struct smew_chart *kit_load_scripted(const char *text);
+
 #endif

@@ -18,15 +18,7 @@
 
 static struct smew_machine *start_scxml(const char *text, struct kit_log *log)
 {
-    struct smew_chart *chart = NULL;
-    struct smew_error error;
-
-    if (!smew__script_engine())
-        skip();
-    if (smew_chart_load_scxml(text, strlen(text), "test", kit_behavior(), &chart, &error) !=
-        SMEW_OK)
-        fail_msg("%s", error.text);
-    return kit_begin(chart, log);
+    return kit_begin(kit_load_scripted(text), log);
 }
 
 static struct smew_machine *start_json(const char *text, struct kit_log *log)
