@@ -108,6 +108,7 @@ static void set_free(struct smew_bus *bus)
 
     turn->whose = FREE;
     turn->runner = 0;
+    turn->polls = false;
     if (bus->stopping)
         smew__loop_call(bus);
     if (!turn->deep)

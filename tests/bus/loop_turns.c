@@ -191,6 +191,31 @@ static void what_comes_is_received_without_it(void **state)
     close_pair(&pair);
 }
 
+/* Nor does a poller that comes back, when the service thread has the loop again, sleep for good. */
+static void it_is_woken_when_it_comes_back(void **state)
+{
+    struct pair pair;
+    pthread_t thread;
+    uint64_t polled;
+    void *failed;
+
+    (void)state;
+    open_pair(&pair);
+    warm_up(&pair);
+    assert_int_equal(smew_bus_poll(pair.near, 5, 0), SMEW_TIMEOUT); /* in the loop */
+    pair.answers = 0;
+    assert_int_equal(pthread_create(&thread, NULL, ask_for_receipt, pair.far), 0);
+    assert_int_equal(pthread_join(thread, &failed), 0);
+    assert_null(failed);
+    assert_int_equal(smew_bus_poll(pair.near, KIT_WAIT_MS, 0), SMEW_OK);
+    polled = kit_stats(pair.near).polled;
+    trip(&pair);
+    assert_int_equal(kit_stats(pair.near).polled, polled);
+    for (unsigned i = 0; i < TRIPS; i++)
+        trip(&pair);
+    close_pair(&pair);
+}
+
 /* A poller with the loop keeps its timeout, is woken, and gives the loop to one that waits on the
  * fd. */
 static void its_sleep_ends_as_ever(void **state)
@@ -264,9 +289,13 @@ static void it_closes_in_any_turn(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SUPPORT_TEST(a_busy_poller_runs_the_loop), SUPPORT_TEST(what_it_sends_leaves_without_it),
-        SUPPORT_TEST(what_it_waits_for_comes),     SUPPORT_TEST(what_comes_is_received_without_it),
-        SUPPORT_TEST(its_sleep_ends_as_ever),      SUPPORT_TEST(many_turns_keep_order),
+        SUPPORT_TEST(a_busy_poller_runs_the_loop),
+        SUPPORT_TEST(what_it_sends_leaves_without_it),
+        SUPPORT_TEST(what_it_waits_for_comes),
+        SUPPORT_TEST(what_comes_is_received_without_it),
+        SUPPORT_TEST(it_is_woken_when_it_comes_back),
+        SUPPORT_TEST(its_sleep_ends_as_ever),
+        SUPPORT_TEST(many_turns_keep_order),
         SUPPORT_TEST(it_closes_in_any_turn),
     };
 
