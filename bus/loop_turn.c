@@ -108,6 +108,7 @@ static void set_free(struct smew_bus *bus)
 
     turn->whose = FREE;
     turn->runner = 0;
+    turn->polls = false;
     if (bus->stopping)
         smew__loop_call(bus);
     if (!turn->deep)
@@ -167,15 +168,20 @@ static void on_wake(uv_poll_t *wake, int status, int events)
     smew__poll_rung(wake->data);
 }
 
-/* Before the loop sleeps: what its own turns made due. */
+/*
+ * Before the loop sleeps: what its own turns made due.  It does not where that, or a timer, left
+ * something for the poller, whom nobody rings for in here.
+ */
 static void on_prepare(uv_prepare_t *prepare)
 {
     struct smew_bus *bus = prepare->data;
+    bool any_due;
 
     smew__bus_lock(bus);
     for (int i = 0; i < ROUNDS_MOST && bus->kicked; i++)
         work(bus);
-    if (bus->kicked)
+    any_due = smew__loop_polls(bus) && atomic_load_explicit(&bus->any_due, memory_order_relaxed);
+    if (bus->kicked || any_due)
         uv_async_send(&bus->kick); /* the others' turn */
     smew__bus_unlock(bus);
 }

@@ -191,6 +191,69 @@ static void what_comes_is_received_without_it(void **state)
     close_pair(&pair);
 }
 
+/* Nor does a poller that comes back, when the service thread has the loop again, sleep for good. */
+static void it_is_woken_when_it_comes_back(void **state)
+{
+    struct pair pair;
+    pthread_t thread;
+    uint64_t polled;
+    void *failed;
+
+    (void)state;
+    open_pair(&pair);
+    warm_up(&pair);
+    assert_int_equal(smew_bus_poll(pair.near, 5, 0), SMEW_TIMEOUT); /* in the loop */
+    pair.answers = 0;
+    assert_int_equal(pthread_create(&thread, NULL, ask_for_receipt, pair.far), 0);
+    assert_int_equal(pthread_join(thread, &failed), 0);
+    assert_null(failed);
+    assert_int_equal(smew_bus_poll(pair.near, KIT_WAIT_MS, 0), SMEW_OK);
+    polled = kit_stats(pair.near).polled;
+    trip(&pair);
+    assert_int_equal(kit_stats(pair.near).polled, polled);
+    for (unsigned i = 0; i < TRIPS; i++)
+        trip(&pair);
+    close_pair(&pair);
+}
+
+static void on_reply(struct smew_bus *bus, enum smew_status status,
+                     const struct smew_message *reply, void *user)
+{
+    (void)bus;
+    (void)reply;
+    *(enum smew_status *)user = status;
+}
+
+/* What a loop finds due before it sleeps, as a timer that went off between two polls, is run. */
+static void it_does_not_sleep_beside_what_is_due(void **state)
+{
+    struct smew_send_options options = SMEW_SEND_OPTIONS_INIT;
+    struct pair pair;
+
+    (void)state;
+    options.timeout_ms = 20;
+    open_pair(&pair);
+    for (uint64_t number = 0; number < 5ul * BURST; number++) {
+        enum smew_status answer = SMEW_OK;
+        uint64_t due_ns;
+
+        warm_up(&pair);
+        trip(&pair);
+        due_ns = smew_now_ns() + options.timeout_ms * UINT64_C(1000000);
+        assert_int_equal(smew_bus_request_async(pair.near, "numbers", "ask", &number,
+                                                sizeof(number), &options, on_reply, &answer),
+                         SMEW_OK);
+        while (smew_now_ns() + 1000000 < due_ns)
+            (void)!smew_bus_poll(pair.near, 1, 0);
+        while (smew_now_ns() < due_ns + 1200000)
+            ; /* not for so long that the service thread takes it */
+        while (!answer)
+            assert_int_equal(smew_bus_poll(pair.near, RARE_MS / 2, 0), SMEW_OK);
+        assert_int_equal(answer, SMEW_TIMEOUT);
+    }
+    close_pair(&pair);
+}
+
 /* A poller with the loop keeps its timeout, is woken, and gives the loop to one that waits on the
  * fd. */
 static void its_sleep_ends_as_ever(void **state)
@@ -264,9 +327,14 @@ static void it_closes_in_any_turn(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SUPPORT_TEST(a_busy_poller_runs_the_loop), SUPPORT_TEST(what_it_sends_leaves_without_it),
-        SUPPORT_TEST(what_it_waits_for_comes),     SUPPORT_TEST(what_comes_is_received_without_it),
-        SUPPORT_TEST(its_sleep_ends_as_ever),      SUPPORT_TEST(many_turns_keep_order),
+        SUPPORT_TEST(a_busy_poller_runs_the_loop),
+        SUPPORT_TEST(what_it_sends_leaves_without_it),
+        SUPPORT_TEST(what_it_waits_for_comes),
+        SUPPORT_TEST(what_comes_is_received_without_it),
+        SUPPORT_TEST(it_is_woken_when_it_comes_back),
+        SUPPORT_TEST(it_does_not_sleep_beside_what_is_due),
+        SUPPORT_TEST(its_sleep_ends_as_ever),
+        SUPPORT_TEST(many_turns_keep_order),
         SUPPORT_TEST(it_closes_in_any_turn),
     };
 
