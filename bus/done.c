@@ -98,8 +98,14 @@ static bool take(struct smew_bus *bus, bool want)
         return false;
     while ((link = smew__list_take(&taken)) != NULL)
         end(SMEW_CONTAINER(link, struct smew_message, delivery.due.link));
-    if (wanted)
-        smew__bus_tell(bus); /* also where a message is not complete yet */
+    if (wanted) { /* also where a message is not complete yet */
+        smew__bus_tell(bus);
+        /* What waits without a thread says so again, if it still does. */
+        if (!smew__list_empty(&bus->outbox))
+            bus->follow_up |= SMEW__FOLLOW_OUTBOX;
+        if (!smew__list_empty(&bus->limbo))
+            bus->follow_up |= SMEW__FOLLOW_LIMBO;
+    }
     return true;
 }
 

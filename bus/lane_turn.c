@@ -101,7 +101,7 @@ void smew__lane_turns_fini(struct smew__lane_turns *turns)
     smew__biased_fini(&turns->reading);
 }
 
-/* Without lanes the service thread alone reads, and nobody is kept out. */
+/* Without lanes nobody is kept out: one thread at a time reads (loop_turn.h). */
 static bool has_lanes(const struct smew_bus *bus)
 {
     return bus->transport->flags & SMEW_TRANSPORT_LANES;

@@ -11,11 +11,11 @@
  *
  *                       ◄── ACK: received, completed, results ◄── completion
  *
- *   lane     shared memory: a thread of ours writes straight into the receiver's memory
- * (lane_out.h, lane_in.h), past window and channel route    target id → peer, with the directory's
- * epoch; keeps a pair's order when a machine moves peer     another node (or this one) as we send
- * to it: channel, window of parcels (peer.h) parcel   an accepted message on the sending side,
- * until it is completed (window.h) inbound  a channel that somebody dialled to us (inbound.h)
+ *   lane     shared memory, past window and channel (lane_out.h, lane_in.h)
+ *   route    target id → peer, with the directory's epoch; keeps a pair's order when it moves
+ *   peer     another node (or this one) as we send to it: channel, window of parcels (peer.h)
+ *   parcel   an accepted message on the sending side, until it is completed (window.h)
+ *   inbound  a channel that somebody dialled to us (inbound.h)
  *   sender   another node as it sends to us, over all its channels: which ids we saw (sender.h)
  *   intake   which handler a message is for; completion (intake.h)
  *   outbox   sends inside handlers that are not accepted yet (outbox.h)

@@ -103,7 +103,7 @@ uint32_t smew__peer_parcels_of(const struct smew__peer *peer, const struct smew_
 /* Queues a published message; a full queue drops it and counts.  With the lock held. */
 void smew__peer_publish(struct smew__peer *peer, struct smew_message *message);
 
-/* Dials, transmits: on the service thread, without the lock. */
+/* Dials, transmits: on whoever has the loop (loop_turn.h), without the lock. */
 void smew__peer_service(struct smew__peer *peer);
 
 /* Looks at heartbeats and expired parcels, every heartbeat_ms.  With the lock held. */

@@ -29,7 +29,7 @@ bool smew__timer_set(struct smew_bus *bus, struct smew__timer *timer, uint64_t d
 void smew__timer_cancel(struct smew_bus *bus, struct smew__timer *timer);
 
 /*
- * A channel's fd in the loop.  `ready` runs on the service thread; the watch's memory is the
+ * A channel's fd in the loop.  `ready` runs on whoever has the loop; the watch's memory is the
  * owner's until `closed` runs, exactly once, after smew__watch_stop().
  */
 struct smew__watch {

@@ -97,6 +97,7 @@ static bool look(struct smew__event_bus *event_bus, uint64_t due_ns)
 {
     uint64_t now_ns = smew_now_ns();
 
+    smew__spin_begin(&event_bus->spin);
     for (; now_ns < due_ns && smew__spin_goes_on(&event_bus->spin, now_ns);
          now_ns = smew_now_ns()) {
         for (int i = 0; i < PAUSES; i++)
