@@ -5,7 +5,7 @@
 
 #include "chart/chart.h"
 
-enum { TEXT_MAX = 1 << 16, ITERATIONS = 20, EVENTS = 16, SCRIPT_STEPS = 1000000 };
+enum { TEXT_MAX = 1 << 16, ITERATIONS = 20, EVENTS = 16, SCRIPT_STEPS = 100000 };
 /* Machines with scripts take fifty times as long as others: charts of such a size are run. */
 enum { SCRIPTED_SIZES = 32 };
 
