@@ -31,7 +31,7 @@
 #include "base/os/path.h"
 #include "base/status.h"
 
-enum { FOLDER_LOCK_MS = 1000 };
+enum { FOLDER_LOCK_MS = 5000 }; /* hundreds may open at once on a computer that is full of work */
 
 static enum smew_status make_address(const char *path, struct sockaddr_un *address,
                                      struct smew_error *error)
