@@ -41,14 +41,20 @@ static void on_ping(struct smew_bus *bus, const struct smew_message *message, vo
         pair->wrong = true;
 }
 
+/* Counts a message, which has the number that is next. */
+static void expect(struct pair *pair, const struct smew_message *message, uint64_t *next)
+{
+    if (kit_number(message) != *next)
+        pair->wrong = true;
+    ++*next;
+}
+
 static void on_answer(struct smew_bus *bus, const struct smew_message *message, void *user)
 {
     struct pair *pair = user;
 
     (void)bus;
-    if (kit_number(message) != pair->answers)
-        pair->wrong = true;
-    pair->answers++;
+    expect(pair, message, &pair->answers);
 }
 
 static void on_number(struct smew_bus *bus, const struct smew_message *message, void *user)
@@ -56,9 +62,7 @@ static void on_number(struct smew_bus *bus, const struct smew_message *message, 
     struct pair *pair = user;
 
     (void)bus;
-    if (kit_number(message) != pair->next)
-        pair->wrong = true;
-    pair->next++;
+    expect(pair, message, &pair->next);
     pair->heard++;
 }
 
