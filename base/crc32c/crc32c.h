@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/crc32c/word.h"
+
 /* Goes on from `crc`, the result for the bytes before; 0 for none. */
 uint32_t smew__crc32c(uint32_t crc, const void *data, size_t size);
 /* The two ways, for the dispatch and for the tests that compare them. */
@@ -23,7 +25,6 @@ uint32_t smew__crc32c_words_portable(uint32_t crc, uint64_t first, uint64_t seco
 /* Only where smew__crc32c_has_hardware() says so. */
 uint32_t smew__crc32c_hardware(uint32_t crc, const void *data, size_t size);
 uint32_t smew__crc32c_copy_hardware(uint32_t before, void *copy, const void *data, size_t size);
-uint32_t smew__crc32c_words_hardware(uint32_t crc, uint64_t first, uint64_t second, uint32_t half);
 bool smew__crc32c_has_hardware(void);
 
 /* It was found that there is one; in line, for what each message does. */
@@ -48,9 +49,21 @@ static inline uint32_t smew__crc32c_copy(uint32_t crc, void *copy, const void *d
 static inline uint32_t smew__crc32c_words(uint32_t crc, uint64_t first, uint64_t second,
                                           uint32_t half)
 {
-    if (atomic_load_explicit(&smew__crc32c_is_hardware, memory_order_relaxed))
-        return smew__crc32c_words_hardware(crc, first, second, half);
-    return smew__crc32c_words_any(crc, first, second, half);
+    uint64_t remainder = ~crc;
+
+    if (!atomic_load_explicit(&smew__crc32c_is_hardware, memory_order_relaxed))
+        return smew__crc32c_words_any(crc, first, second, half);
+    remainder = smew__crc32c_add_8(smew__crc32c_add_8(remainder, first), second);
+    return ~(uint32_t)smew__crc32c_add_4(remainder, half);
+}
+
+uint32_t smew__crc32c_remainder_any(uint64_t word);
+/* What a word leaves behind: nothing for 0, and that of a ^ b is that of a ^ that of b. */
+static inline uint32_t smew__crc32c_remainder(uint64_t word)
+{
+    if (!atomic_load_explicit(&smew__crc32c_is_hardware, memory_order_relaxed))
+        return smew__crc32c_remainder_any(word);
+    return (uint32_t)smew__crc32c_add_8(0, word);
 }
 
 #endif

@@ -23,7 +23,6 @@
 #define TARGET __attribute__((target("sse4.2,pclmul")))
 #define CRC_8(crc, value) _mm_crc32_u64(crc, value)
 #define CRC_PIECES(crc, at, size) ((size) < THREE_LEAST ? (crc) : add_pieces(crc, &(at), &(size)))
-#define CRC_4(crc, value) _mm_crc32_u32(crc, value)
 #define CRC_1(crc, value) _mm_crc32_u8(crc, value)
 
 bool smew__crc32c_has_hardware(void)
@@ -100,24 +99,11 @@ TARGET static uint32_t add_pieces(uint32_t crc, const uint8_t **at, size_t *size
 #include <sys/auxv.h>
 
 #define TARGET
-#define CRC_8(crc, value) add_eight((uint32_t)(crc), value)
-#define CRC_4(crc, value) add_four(crc, value)
+#define CRC_8(crc, value) smew__crc32c_add_8(crc, value)
 #define CRC_1(crc, value) add_one(crc, value)
 #define CRC_PIECES(crc, at, size) (crc)
 
 /* In assembler, since gcc and clang do not agree on how the intrinsics are had. */
-static inline uint32_t add_eight(uint32_t crc, uint64_t value)
-{
-    __asm__(".arch_extension crc\n\tcrc32cx %w0, %w0, %x1" : "+r"(crc) : "r"(value));
-    return crc;
-}
-
-static inline uint32_t add_four(uint32_t crc, uint32_t value)
-{
-    __asm__(".arch_extension crc\n\tcrc32cw %w0, %w0, %w1" : "+r"(crc) : "r"(value));
-    return crc;
-}
-
 static inline uint32_t add_one(uint32_t crc, uint8_t value)
 {
     __asm__(".arch_extension crc\n\tcrc32cb %w0, %w0, %w1" : "+r"(crc) : "r"(value));
@@ -195,12 +181,6 @@ TARGET uint32_t smew__crc32c_copy_hardware(uint32_t before, void *copy, const vo
     return ~(uint32_t)crc;
 }
 
-TARGET uint32_t smew__crc32c_words_hardware(uint32_t crc, uint64_t first, uint64_t second,
-                                            uint32_t half)
-{
-    return ~CRC_4((uint32_t)CRC_8(CRC_8(~crc, first), second), half);
-}
-
 #else
 
 uint32_t smew__crc32c_hardware(uint32_t crc, const void *data, size_t size)
@@ -211,11 +191,6 @@ uint32_t smew__crc32c_hardware(uint32_t crc, const void *data, size_t size)
 uint32_t smew__crc32c_copy_hardware(uint32_t before, void *copy, const void *data, size_t size)
 {
     return smew__crc32c_portable(crc, memcpy(copy, data, size), size);
-}
-
-uint32_t smew__crc32c_words_hardware(uint32_t crc, uint64_t first, uint64_t second, uint32_t half)
-{
-    return smew__crc32c_words_portable(crc, first, second, half);
 }
 
 #endif
