@@ -112,6 +112,8 @@ struct smew__producer {
     unsigned visitors;            /* who keeps it from going; with the node's lock */
     bool orphan;                  /* its thread has ended; with the node's lock */
     struct smew__spin spin;       /* of its waits for room; its thread's alone */
+    uint64_t asked_ms;            /* what the clock said last, and how often in a row: tick.h */
+    uint32_t asked;
     /* without a lock, for the statistics; written by the thread */
     atomic_uint_fast64_t sent;
     atomic_uint_fast64_t bytes;
@@ -160,6 +162,8 @@ void smew__lanes_look(struct smew_bus *bus);
 
 /* Records in flight on all lanes.  With the node's lock held. */
 uint64_t smew__lanes_in_flight(const struct smew_bus *bus);
+/* That the node's threads sent on lanes, ever.  With the node's lock held. */
+uint64_t smew__lanes_sent(const struct smew_bus *bus);
 /* Has the service thread collect whatever completes, as long as somebody waits for quiet. */
 void smew__lanes_watch(struct smew_bus *bus);
 /* Adds what lanes did to the statistics.  With the node's lock held. */

@@ -64,6 +64,13 @@ struct smew__timer {
     void (*run)(struct smew_bus *bus, struct smew__timer *timer); /* with the lock held */
 };
 
+/* What time it is for those who send a lot: tick.h. */
+struct smew__tick {
+    atomic_uint_fast64_t now_ms; /* 0: OFF; without a lock */
+    uint64_t sent;               /* when the timer ran last */
+    struct smew__timer timer;
+};
+
 /* Who reads the lanes of others in our memory: lane_turn.h. */
 struct smew__lane_turns {
     struct smew__biased reading; /* the poller is its owner */
@@ -164,7 +171,8 @@ struct smew_bus {
     const struct smew__codec *codec;
     struct smew__directory *directory;
     const _Atomic uint64_t *epoch; /* smew__directory_epoch() */
-    struct smew__list siblings;    /* nodes of this process, see siblings.c */
+    struct smew__tick tick;
+    struct smew__list siblings; /* nodes of this process, see siblings.c */
 
     struct smew__mutex lock;
     struct smew__condition changed;

@@ -123,7 +123,7 @@ INLINE struct common common_of(struct smew__producer *producer,
                                const struct smew_send_options *options)
 {
     struct smew__record_plain plain = {.content = options ? options->content : SMEW_CONTENT_RAW};
-    const uint64_t time = smew__plain_time();
+    const uint64_t time = smew__plain_time(producer);
 
     if (!time ||
         (options && options->source && !find_source(producer, options->source, &plain.source)))

@@ -7,7 +7,7 @@
  * prepared.c, which has found them.  With the producer's lock held, on its thread.
  */
 
-#include "base/clock.h"
+#include "bus/tick.h"
 #include "bus/trail.h"
 #include "serialization/record_plain.h"
 
@@ -29,10 +29,10 @@ static inline uint64_t smew__plain_whole(uint64_t word)
     return word;
 }
 
-/* The kernel's coarse clock, in its place of a header's second word; 0: it cannot be said. */
-static inline uint64_t smew__plain_time(void)
+/* The time, in its place of a header's second word; 0: it cannot be said. */
+static inline uint64_t smew__plain_time(struct smew__producer *producer)
 {
-    return smew__record_plain_time(smew__record_tick_ms(smew__clock_wall_coarse_ms()));
+    return smew__record_plain_time(smew__record_tick_ms(smew__tick_next_ms(producer)));
 }
 
 /*

@@ -72,7 +72,7 @@ static inline bool write_record(struct smew__producer *producer, struct smew_pre
 {
     const struct smew__record_plain plain = {
         .source = prepared->source, .payload = payload, .payload_size = payload_size};
-    const uint64_t time = smew__plain_time();
+    const uint64_t time = smew__plain_time(producer);
 
     if (!time || (!knows(producer, prepared) && !learn(producer, prepared)))
         return false;

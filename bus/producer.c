@@ -270,15 +270,24 @@ void smew__lanes_watch(struct smew_bus *bus)
         smew__condition_broadcast(&bus->changed);
 }
 
+uint64_t smew__lanes_sent(const struct smew_bus *bus)
+{
+    uint64_t sent = bus->lanes_sent;
+
+    SMEW_LIST_EACH (link, &bus->producers)
+        sent += atomic_load_explicit(&SMEW_CONTAINER(link, struct smew__producer, link)->sent,
+                                     memory_order_relaxed);
+    return sent;
+}
+
 void smew__lanes_stats(const struct smew_bus *bus, struct smew_bus_stats *stats)
 {
     uint64_t in_flight = smew__lanes_in_flight(bus);
-    uint64_t sent = bus->lanes_sent;
+    uint64_t sent = smew__lanes_sent(bus);
 
     SMEW_LIST_EACH (at, &bus->producers) {
         const struct smew__producer *producer = SMEW_CONTAINER(at, struct smew__producer, link);
 
-        sent += atomic_load_explicit(&producer->sent, memory_order_relaxed);
         stats->bytes_sent += atomic_load_explicit(&producer->bytes, memory_order_relaxed);
         stats->refused += atomic_load_explicit(&producer->refused, memory_order_relaxed);
         stats->pooled += atomic_load_explicit(&producer->pooled, memory_order_relaxed);

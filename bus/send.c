@@ -29,6 +29,7 @@
 #include "bus/plain.h"
 #include "bus/service.h"
 #include "bus/speaker.h"
+#include "bus/tick.h"
 
 enum {
     TIMEOUT_MS = 1000,  /* where the caller gives none */
@@ -70,7 +71,7 @@ void smew__send_stamp(const struct smew_bus *bus, struct smew__envelope *envelop
     struct stream *stream = stream_of(bus);
 
     envelope->id = (struct smew_message_id){bus->incarnation, stream->number, ++stream->sequence};
-    envelope->sent_ns = smew__clock_wall_coarse_ms() * SMEW_NS_PER_MS;
+    envelope->sent_ns = smew__tick_ms(bus) * SMEW_NS_PER_MS;
 }
 
 bool smew__address_parse(const char *text, struct smew__node_ref *ref)
@@ -159,7 +160,7 @@ enum smew_status smew__send_envelope(struct smew_bus *bus, const struct smew__po
         .payload = post->payload,
         .payload_size = post->payload_size,
         .correlation = post->correlation,
-        .sent_ns = smew__clock_wall_coarse_ms() * SMEW_NS_PER_MS,
+        .sent_ns = smew__tick_ms(bus) * SMEW_NS_PER_MS,
         .deadline_ns = options->expires_ms ? smew__deadline_ns(options->expires_ms) : 0,
         .traceparent = text_of(options->traceparent),
         .headers = headers,
