@@ -2,6 +2,8 @@
 /*
  * Happy path: a poller whose sleeps end soon asks for the loop.  From then on its sleep is the
  * loop's, which ends with each turn of events; what they left due it does before the next one.
+ * Before it sleeps it looks for a while, where that pays: a wake from one core to another costs
+ * several times what a message does.
  *
  * Failure modes: a poller that stays away, for a long handler or for good: the guard takes the loop
  * back.  A program that waits on the fd itself, or polls without sleeping, never asks.
@@ -236,7 +238,7 @@ static bool look(struct smew_bus *bus, uint64_t deadline_ns)
     return false;
 }
 
-/* A sleep of the poller paid.  With the lock held: is it busy enough to ask? */
+/* A sleep of the poller paid: is it busy enough to ask? */
 static bool is_busy(struct smew__loop_turn *turn)
 {
     uint64_t now_ns, before_ns = turn->recent_ns;
