@@ -10,7 +10,7 @@
 
 #include "bench/tables.h"
 
-enum { RING = 4 * 1024 * 1024 /* that of the cells */, ROWS = 10 };
+enum { RING = 4 * 1024 * 1024 /* that of the cells */, ROWS = 20 };
 
 static const double most = 1.3;
 
@@ -27,13 +27,18 @@ static const struct situation {
     {"8 producers, two cores", BENCH_PAIR, 8, false},
 };
 
+static const char *const schemes[] = {"shm", "pipe"};
+
 static const enum smew_waiting fixed[] = {SMEW_WAITING_SPIN, SMEW_WAITING_SLEEP};
 
-static struct bench_side make_side(const struct situation *situation, size_t size,
-                                   enum smew_waiting waiting)
+static struct bench_side make_side(const char *scheme, const struct situation *situation,
+                                   size_t size, enum smew_waiting waiting)
 {
+    char peer[16];
+
+    (void)snprintf(peer, sizeof(peer), "smew-%s", scheme);
     return (struct bench_side){
-        .peer = bench_peer_named("smew-shm"),
+        .peer = bench_peer_named(peer),
         .metric = situation->trip ? BENCH_P50 : BENCH_RATE,
         .what =
             {
@@ -48,37 +53,49 @@ static struct bench_side make_side(const struct situation *situation, size_t siz
     };
 }
 
-static struct bench_row make_row(const struct situation *situation, size_t size,
+static struct bench_row make_row(const char *scheme, const struct situation *situation, size_t size,
                                  enum smew_waiting against)
 {
     struct bench_row row = {
         .floor = situation->trip ? most : 1 / most,
         .goal = 1,
         .lower = situation->trip,
-        .subject = make_side(situation, size, SMEW_WAITING_ADAPTIVE),
-        .opponent = make_side(situation, size, against),
+        .subject = make_side(scheme, situation, size, SMEW_WAITING_ADAPTIVE),
+        .opponent = make_side(scheme, situation, size, against),
     };
     char text[BENCH_SIZE_TEXT];
 
-    (void)snprintf(row.name, sizeof(row.name), "shm %s %s, adaptive vs %s",
+    (void)snprintf(row.name, sizeof(row.name), "%s %s %s, adaptive vs %s", scheme,
                    bench_size_text(size, text), situation->name,
                    against == SMEW_WAITING_SPIN ? "spin" : "sleep");
     return row;
 }
 
+/* Those of a scheme that the filter lets through: how many. */
+static size_t make_rows(const char *scheme, const struct bench_filter *filter,
+                        struct bench_row *rows)
+{
+    const size_t size = filter->size == 0 ? 64 : filter->size;
+    size_t count = 0;
+
+    for (size_t i = 0; i < sizeof(situations) / sizeof(*situations); i++)
+        for (size_t j = 0; j < sizeof(fixed) / sizeof(*fixed); j++) {
+            rows[count] = make_row(scheme, &situations[i], size, fixed[j]);
+            count += filter->only == NULL || strstr(rows[count].name, filter->only) != NULL;
+        }
+    return count;
+}
+
 size_t bench_waits(const struct bench_filter *filter, struct bench_row **rows)
 {
     struct bench_row *made = calloc(ROWS, sizeof(*made));
-    const size_t size = filter->size == 0 ? 64 : filter->size;
     size_t count = 0;
 
     if (made == NULL)
         return 0;
-    for (size_t i = 0; i < sizeof(situations) / sizeof(*situations); i++)
-        for (size_t j = 0; j < sizeof(fixed) / sizeof(*fixed); j++) {
-            made[count] = make_row(&situations[i], size, fixed[j]);
-            count += filter->only == NULL || strstr(made[count].name, filter->only) != NULL;
-        }
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(*schemes); i++)
+        if (filter->scheme == NULL || strcmp(filter->scheme, schemes[i]) == 0)
+            count += make_rows(schemes[i], filter, made + count);
     *rows = made;
     return count;
 }

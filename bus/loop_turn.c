@@ -2,6 +2,8 @@
 /*
  * Happy path: a poller whose sleeps end soon asks for the loop.  From then on its sleep is the
  * loop's, which ends with each turn of events; what they left due it does before the next one.
+ * Before it sleeps it looks for a while, where that pays: a wake from one core to another costs
+ * several times what a message does.
  *
  * Failure modes: a poller that stays away, for a long handler or for good: the guard takes the loop
  * back.  A program that waits on the fd itself, or polls without sleeping, never asks.
@@ -109,6 +111,9 @@ static void set_free(struct smew_bus *bus)
     turn->whose = FREE;
     turn->runner = 0;
     turn->polls = false;
+    if (turn->wanted)
+        smew__poll_again(bus); /* it sleeps on the fd, where nothing comes while it is FREE */
+    turn->wanted = false;
     if (bus->stopping)
         smew__loop_call(bus);
     if (!turn->deep)
@@ -206,7 +211,34 @@ static void run(struct smew_bus *bus, uint64_t deadline_ns)
     uv_run(&bus->loop, UV_RUN_ONCE);
 }
 
-/* A sleep of the poller paid.  With the lock held: is it busy enough to ask? */
+/*
+ * With the loop HELD, without the lock: turns of it that wait for nothing, for as long as looking
+ * pays.  False: something else has to be waited for.  What the first look finds lay there before:
+ * a sleep would not have cost a wake.
+ */
+static bool look(struct smew_bus *bus, uint64_t deadline_ns)
+{
+    uint64_t now_ns = smew_now_ns();
+    bool again = false;
+
+    for (; smew__spin_goes_on(&bus->spin, now_ns); again = true) {
+        uv_run(&bus->loop, UV_RUN_NOWAIT);
+        if (smew__poll_may_be_due(bus)) {
+            if (again)
+                smew__spin_paid(&bus->spin);
+            else
+                smew__spin_begin(&bus->spin);
+            return true;
+        }
+        now_ns = smew_now_ns();
+        if (now_ns >= deadline_ns)
+            return true;
+        smew__spin_pause();
+    }
+    return false;
+}
+
+/* A sleep of the poller paid: is it busy enough to ask? */
 static bool is_busy(struct smew__loop_turn *turn)
 {
     uint64_t now_ns, before_ns = turn->recent_ns;
@@ -219,22 +251,35 @@ static bool is_busy(struct smew__loop_turn *turn)
     return now_ns - before_ns < BUSY_NS;
 }
 
-static enum smew_status sleep_on_fd(struct smew_bus *bus, uint64_t deadline_ns)
+/* The service thread is to give the loop away, now or as soon as it has it. */
+static void ask(struct smew_bus *bus)
 {
     struct smew__loop_turn *turn = &bus->turn;
-    enum smew_status status = smew__fd_wait(bus->wake_fd, POLLIN, deadline_ns);
 
+    smew__bus_lock(bus);
+    turn->asked |= (turn->whose == SERVICE || turn->called) && !bus->stopping;
+    if (turn->asked && turn->whose == SERVICE)
+        uv_async_send(&bus->kick);
+    smew__bus_unlock(bus);
+}
+
+/*
+ * The loop is somebody else's.  Who is never to sleep does so while it is given away: next to whom
+ * looks, the service thread may have to wait for a processor.
+ */
+static enum smew_status sleep_on_fd(struct smew_bus *bus, uint64_t deadline_ns)
+{
+    bool at_once = usable(bus) && bus->spin.way == SMEW__SPIN_ALWAYS;
+    enum smew_status status;
+
+    if (at_once)
+        ask(bus);
+    status = smew__fd_wait(bus->wake_fd, POLLIN, deadline_ns);
     if (status)
         return status;
     smew__poll_rung(bus);
-    if (usable(bus) && is_busy(turn)) {
-        smew__bus_lock(bus);
-        if (turn->whose == SERVICE && !bus->stopping) {
-            turn->asked = true;
-            uv_async_send(&bus->kick);
-        }
-        smew__bus_unlock(bus);
-    }
+    if (usable(bus) && is_busy(&bus->turn) && !at_once)
+        ask(bus);
     return SMEW_OK;
 }
 
@@ -247,10 +292,12 @@ enum smew_status smew__loop_rest(struct smew_bus *bus, uint64_t deadline_ns)
     smew__bus_lock(bus);
     held = hold(bus, true);
     bus->turn.looks += held;
+    bus->turn.wanted = !held && bus->turn.whose == HELD;
     smew__bus_unlock(bus);
     if (!held)
         return sleep_on_fd(bus, deadline_ns);
-    run(bus, deadline_ns);
+    if (!look(bus, deadline_ns))
+        run(bus, deadline_ns);
     smew__bus_lock(bus);
     set_free(bus);
     if (bus->kicked) /* what the turn made due goes with what handlers will */

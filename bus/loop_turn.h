@@ -8,8 +8,10 @@
  * poller reads itself, and what its handler sends, need no other thread of ours to be woken.
  *
  *    from      to
- *    SERVICE   FREE      the poller asked, after BUSY sleeps that paid within BUSY_NS
- *    FREE      HELD      the poller is about to sleep: it runs the loop until something comes
+ *    SERVICE   FREE      the poller asked, after BUSY sleeps that paid within BUSY_NS; or at once
+ *    FREE      HELD      the poller is about to wait: it runs the loop until something comes
+ *    HELD      HELD      it looks, turn by turn, for as long as that pays (base/sync/spin.h)
+ *    HELD      HELD      it has looked for long enough, or looking does not pay: it sleeps in it
  *    FREE      HELD      a thread that has sent: it does what is due, and waits for nothing
  *    HELD      FREE      either is through, with everything that is due
  *    FREE      SERVICE   somebody called, or no poller held it for a period of the guard
@@ -17,6 +19,30 @@
  * SERVICE, as a node begins: the service thread runs the loop and sleeps in it.  FREE: nobody does;
  * the service thread is the guard, and looks every GUARD_MS.  HELD: one other thread does, and
  * everything that is said to be on the service thread happens on it.
+ *
+ * Looking is sleeping that ends at once, in one stay: the loop is not given back between two looks,
+ * nor before the sleep that may follow, and to the guard it is one look, however long it takes. A
+ * look is a whole turn of the loop that waits for nothing, so who needs the loop is seen as by one
+ * who sleeps in it, and nobody has to know which of the two the poller does:
+ *
+ *    who comes                      leaves                           who looks sees it
+ *    a channel, the listener        a readable fd                    in the turn
+ *    a kick of another thread       the loop's async                 in the turn
+ *    a kick of the turn itself      `kicked`                         before the next turn's poll
+ *    a timer, the heartbeat         the loop's clock                 in the turn
+ *    something due, posted by it    `any_due`                        after the turn
+ *    the same by others, a wake     the word `rung`                  after the turn
+ *    the program's own loop         `own_loop`                       after the turn
+ *    its deadline                   nothing                          on the clock, after the turn
+ *
+ * Lost could be what comes between the last look and the sleep.  But all of these stay until they
+ * are seen: before it sleeps the loop does what is kicked and asks for what is due (on_prepare);
+ * fds are asked for their state, not for changes of it; and a ring after the last look found the
+ * word QUIET, and so writes the fd that the loop sleeps on, too.
+ *
+ * A poller that finds a sender at it sleeps on the node's fd, where nothing comes while the loop is
+ * FREE: the sender, when it is through, rings.  One that is never to sleep (SMEW_WAITING_SPIN) asks
+ * for the loop at once and each time, and sleeps on the fd until it is given.
  *
  * Work is made by smew__service_kick(), with the node's lock held.  Whoever holds the loop is woken
  * by it, or is the one that made it and does it before it gives the loop back.  While it is FREE
@@ -73,8 +99,8 @@ void smew__loop_keep(struct smew_bus *bus);
 /* The poller leaves: what it made due is done. */
 void smew__loop_leave(struct smew_bus *bus);
 /*
- * The poller has nothing to run: sleeps until something may be, in the loop or on the fd.  OK: look
- * again, the deadline too; TIMEOUT.
+ * The poller has nothing to run: waits until something may be, in the loop or on the fd; in the
+ * loop as the node's `waiting` says.  OK: look again, the deadline too; TIMEOUT.
  */
 enum smew_status smew__loop_rest(struct smew_bus *bus, uint64_t deadline_ns);
 

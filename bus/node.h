@@ -137,6 +137,7 @@ struct smew__loop_turn {
     uint64_t promised; /* a sender that will do what it makes due */
     bool polls;        /* the runner is in smew_bus_poll() */
     bool asked;        /* by the poller */
+    bool wanted;       /* by a poller that found a sender at it */
     bool called;       /* the service thread is, to take it */
     bool deep;         /* the guard sleeps until it is called */
     bool changed;      /* what the loop waits for, since it was last set to false */

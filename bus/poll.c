@@ -66,7 +66,7 @@ bool smew__poll_times_itself(struct smew_bus *bus)
  * is, and may be late: so where the program waits on the fd itself it is drained each time, and
  * smew_bus_poll() believes the fd, not the word.
  */
-static bool may_be_due(struct smew_bus *bus)
+bool smew__poll_may_be_due(struct smew_bus *bus)
 {
     return atomic_load_explicit(&bus->any_due, memory_order_relaxed) ||
            atomic_load_explicit(&bus->rung, memory_order_relaxed) != QUIET ||
@@ -179,7 +179,7 @@ static size_t run_due(struct smew_bus *bus, size_t most)
     struct smew__due *due;
     size_t count = 0;
 
-    if (!may_be_due(bus))
+    if (!smew__poll_may_be_due(bus))
         return 0;
     smew__bus_lock(bus);
     bus->running = true;
@@ -255,7 +255,7 @@ static enum smew_status await(struct smew_bus *bus, uint64_t deadline_ns, size_t
 
     if (found)
         smew__spin_paid(&bus->spin);
-    if (*ran || (found && may_be_due(bus)))
+    if (*ran || (found && smew__poll_may_be_due(bus)))
         return SMEW_OK;
     now_ns = deadline_ns ? smew_now_ns() : 0;
     if (now_ns >= deadline_ns)

@@ -19,6 +19,9 @@ void smew__poll_again(struct smew_bus *bus);
  */
 bool smew__poll_times_itself(struct smew_bus *bus);
 
+/* May there be something to run, or the fd to be drained?  The polling thread; no lock. */
+bool smew__poll_may_be_due(struct smew_bus *bus);
+
 /* The fd was found readable. */
 void smew__poll_rung(struct smew_bus *bus);
 

@@ -87,8 +87,10 @@ enum smew_on_full {
 /* ---- opening and closing ------------------------------------------------------------- */
 
 /*
- * Shared memory: what smew_bus_poll() does while there is nothing, and a send while its lane is
- * full.
+ * What smew_bus_poll() does while there is nothing, and on shared memory a send while its lane is
+ * full.  On sockets a poller looks once it runs the node's loop itself: ADAPTIVE after some
+ * messages that came soon one after the other, SPIN from its first wait on (it sleeps until a
+ * thread of the node's has given it the loop); who waits on smew_bus_fd() never does.
  */
 enum smew_waiting {
     SMEW_WAITING_ADAPTIVE = 0, /* looks again for up to 50 us, where that has paid; then sleeps */
