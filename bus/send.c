@@ -477,7 +477,7 @@ enum smew_status smew__send(struct smew_bus *bus, const struct smew__post *post,
     else
         route = smew__send_leave(bus, post->target, options, &behind);
     if (passed) {
-        message = smew__message_create_to_send(&envelope);
+        message = smew__message_create_to_send(&envelope, bus->codec == &smew__codec_frame);
         status =
             message ? smew__send_message(bus, post, options, message, &behind) : SMEW_NO_MEMORY;
     }
