@@ -34,6 +34,7 @@ enum {
     TIMEOUT_MS = 1000,  /* where the caller gives none */
     COMMIT_MS = 200,    /* a request, whose reply tells more, waits no longer for memory */
     APPEAR_TICK_MS = 2, /* how soon a machine that appears is noticed */
+    PATIENCE_MS = 2,    /* of who may wait, for a receiver that is behind; it is not one for long */
     STREAM_CACHE = 8,   /* nodes that one thread sends through in turns */
     TRACEPARENT_MOST = 255,
     HEADER_VALUE_MOST = 4096,
@@ -180,6 +181,7 @@ struct attempt {
     struct smew__behind *behind; /* what has to be answered before, on a lane */
     uint32_t timeout_ms;
     uint64_t deadline_ns; /* 0: nothing has waited yet */
+    uint64_t patience_ns; /* until when it waits though there is room; 0: nothing has yet */
     bool asks;            /* its reply tells what became of it */
 };
 
@@ -214,6 +216,23 @@ static bool has_room(const struct attempt *attempt)
            smew__window_room(&attempt->peer->window, attempt->bytes);
 }
 
+/*
+ * There is room, but it is better not to take it yet.  Only between processes: in one the receiver
+ * may be the caller's own next step, and in a lane the memory is what it is.
+ */
+static bool is_patient(struct attempt *attempt)
+{
+    if (attempt->bus->codec != &smew__codec_frame || attempt->peer->is_self ||
+        !smew__window_crowded(&attempt->peer->window, attempt->bytes))
+        return false;
+    if (!attempt->patience_ns) {
+        attempt->patience_ns = smew__deadline_ns(PATIENCE_MS);
+        if (attempt->patience_ns > deadline_of(attempt))
+            attempt->patience_ns = deadline_of(attempt);
+    }
+    return smew_now_ns() < attempt->patience_ns;
+}
+
 /* Waits for the machine, and with `waits` for room.  OK: accept now. */
 static enum smew_status wait_for_room(struct attempt *attempt, bool waits, uint64_t appear_ns)
 {
@@ -223,8 +242,12 @@ static enum smew_status wait_for_room(struct attempt *attempt, bool waits, uint6
         enum smew_status status = bus->closing ? SMEW_CLOSED : aim(attempt);
         uint64_t until_ns;
 
-        if (!status && has_room(attempt))
-            return SMEW_OK;
+        if (!status && has_room(attempt)) {
+            if (!waits || !is_patient(attempt))
+                return SMEW_OK;
+            (void)smew__bus_wait(bus, attempt->patience_ns);
+            continue;
+        }
         if (!status && smew__done_take(bus))
             continue; /* there may be room, or nothing before it, any more */
         if (status && (status != SMEW_NO_MACHINE || smew_now_ns() >= appear_ns))
