@@ -134,6 +134,16 @@ struct smew_message *smew__message_create_to_send(const struct smew__envelope *e
     return message;
 }
 
+void smew__message_sum(struct smew_message *message)
+{
+    const struct smew__envelope *envelope = &message->envelope;
+
+    if (envelope->payload_size < SUM_LEAST)
+        return;
+    message->payload_sum = smew__crc32c(0, envelope->payload, envelope->payload_size);
+    message->summed = true;
+}
+
 struct smew_message *smew__message_create_event(struct smew__text source, struct smew__text target,
                                                 struct smew__text event, const void *payload,
                                                 size_t payload_size)

@@ -84,6 +84,8 @@ struct smew_message *smew__message_create_to_send(const struct smew__envelope *e
 struct smew_message *smew__message_create_event(struct smew__text source, struct smew__text target,
                                                 struct smew__text event, const void *payload,
                                                 size_t payload_size);
+/* Sums its payload, if that is large: for whoever just wrote it, and sends it to a stream. */
+void smew__message_sum(struct smew_message *message);
 /* As smew__message_create(), but for the payload, which stays where it is and has to outlive the
  * message's use. */
 struct smew_message *smew__message_create_view(const struct smew__envelope *envelope);

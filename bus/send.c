@@ -71,7 +71,8 @@ void smew__send_stamp(const struct smew_bus *bus, struct smew__envelope *envelop
     struct stream *stream = stream_of(bus);
 
     envelope->id = (struct smew_message_id){bus->incarnation, stream->number, ++stream->sequence};
-    envelope->sent_ns = smew__clock_wall_coarse_ms() * SMEW_NS_PER_MS;
+    if (!envelope->sent_ns) /* a send has asked the clock when it began */
+        envelope->sent_ns = smew__clock_wall_coarse_ms() * SMEW_NS_PER_MS;
 }
 
 bool smew__address_parse(const char *text, struct smew__node_ref *ref)
@@ -234,9 +235,10 @@ static bool is_patient(struct attempt *attempt)
 }
 
 /* Waits for the machine, and with `waits` for room.  OK: accept now. */
-static enum smew_status wait_for_room(struct attempt *attempt, bool waits, uint64_t appear_ns)
+static enum smew_status wait_for_room(struct attempt *attempt, bool waits, uint32_t wait_ms)
 {
     struct smew_bus *bus = attempt->bus;
+    uint64_t appear_ns = 0; /* asked for when there is no machine: most sends find it */
 
     for (;;) {
         enum smew_status status = bus->closing ? SMEW_CLOSED : aim(attempt);
@@ -250,6 +252,8 @@ static enum smew_status wait_for_room(struct attempt *attempt, bool waits, uint6
         }
         if (!status && smew__done_take(bus))
             continue; /* there may be room, or nothing before it, any more */
+        if (status == SMEW_NO_MACHINE && wait_ms && !appear_ns)
+            appear_ns = smew__deadline_ns(wait_ms);
         if (status && (status != SMEW_NO_MACHINE || smew_now_ns() >= appear_ns))
             return status;
         if (status) {
@@ -409,8 +413,7 @@ static enum smew_status accept_message(struct smew_bus *bus, const struct smew__
     status = SMEW_OK;
     smew__behind_watch(behind);
     if (!context)
-        status = wait_for_room(&attempt, !smew__send_keeps(options),
-                               wait_ms ? smew__deadline_ns(wait_ms) : 0);
+        status = wait_for_room(&attempt, !smew__send_keeps(options), wait_ms);
     if (status == SMEW_FULL && smew__send_keeps(options))
         status = keep(&attempt, parcel, options->on_full);
     if (status == SMEW_QUEUED)

@@ -302,10 +302,22 @@ static enum smew_status write_on(struct stream *stream, const struct smew_bytes 
     return SMEW_OK;
 }
 
-static enum smew_status stream_try_send(struct smew_channel *channel,
-                                        const struct smew_bytes *parts, size_t count)
+/* Begins a large frame of a caller who repeats. */
+static enum smew_status begin(struct stream *stream, const struct smew_bytes *parts, size_t count,
+                              const struct smew__stream_sum *known, uint32_t body)
 {
-    struct stream *stream = stream_of(channel);
+    struct begun *begun = &stream->begun;
+
+    *begun = (struct begun){.size = sizeof(begun->head) + body + sizeof(begun->tail)};
+    smew__stream_head(body, begun->head);
+    smew__stream_tail_known(begun->head, parts, count, known, begun->tail);
+    return write_on(stream, parts, count);
+}
+
+/* What try_send and smew__stream_send() do; the caller of the latter repeats. */
+static enum smew_status send_frame(struct stream *stream, const struct smew_bytes *parts,
+                                   size_t count, const struct smew__stream_sum *known, bool repeats)
+{
     struct outgoing frame;
     uint32_t body = 0;
     size_t size;
@@ -315,8 +327,12 @@ static enum smew_status stream_try_send(struct smew_channel *channel,
         return SMEW_FORKED;
     if (stream->sending != SMEW_OK)
         return stream->sending;
-    status = measure(parts, count, channel->frame_max, &body);
+    if (stream->begun.size > 0)
+        return repeats ? write_on(stream, parts, count) : SMEW_AGAIN;
+    status = measure(parts, count, stream->channel.frame_max, &body);
     size = sizeof(frame.head) + body + sizeof(frame.tail);
+    if (status == SMEW_OK && repeats && size >= SEND_MARK && count <= PARTS_MAX)
+        return begin(stream, parts, count, known, body);
     if (status == SMEW_OK)
         status = make_room(stream, size);
     if (status != SMEW_OK)
@@ -329,6 +345,12 @@ static enum smew_status stream_try_send(struct smew_channel *channel,
     if (pending(stream) >= SEND_MARK && push_out(stream) == SMEW_RESET)
         return SMEW_RESET;
     return SMEW_OK;
+}
+
+static enum smew_status stream_try_send(struct smew_channel *channel,
+                                        const struct smew_bytes *parts, size_t count)
+{
+    return send_frame(stream_of(channel), parts, count, NULL, false);
 }
 
 static enum smew_status stream_flush(struct smew_channel *channel)
@@ -562,23 +584,9 @@ void smew__stream_read_ahead(struct smew_channel *channel, bool ahead)
 enum smew_status smew__stream_send(struct smew_channel *channel, const struct smew_bytes *parts,
                                    size_t count, const struct smew__stream_sum *known)
 {
-    struct stream *stream = stream_of(channel);
-    uint32_t body = 0;
-    enum smew_status status;
-
-    if (channel->ops != &stream_ops || !smew__token_is_ours(stream->token) ||
-        stream->sending != SMEW_OK)
+    if (channel->ops != &stream_ops)
         return channel->ops->try_send(channel, parts, count);
-    if (stream->begun.size > 0)
-        return write_on(stream, parts, count);
-    status = measure(parts, count, channel->frame_max, &body);
-    if (status != SMEW_OK || pending(stream) + body < SEND_MARK || count > PARTS_MAX)
-        return channel->ops->try_send(channel, parts, count);
-    stream->begun.size = sizeof(stream->begun.head) + body + sizeof(stream->begun.tail);
-    stream->begun.done = 0;
-    smew__stream_head(body, stream->begun.head);
-    smew__stream_tail_known(stream->begun.head, parts, count, known, stream->begun.tail);
-    return write_on(stream, parts, count);
+    return send_frame(stream_of(channel), parts, count, known, true);
 }
 
 bool smew__stream_in_turn(const struct smew_channel *channel)
