@@ -154,6 +154,14 @@ static void make_urgent(struct smew__inbound *inbound, uint64_t position)
         inbound->urgent = position;
 }
 
+/* Somebody waits for it, or it was refused. */
+static void make_awaited(struct smew__inbound *inbound, uint64_t position)
+{
+    make_urgent(inbound, position);
+    if (inbound->awaited < position)
+        inbound->awaited = position;
+}
+
 /* May what there is to tell wait?  Sees to it that it does not for long.  With the lock held. */
 static bool can_wait(struct smew__inbound *inbound)
 {
@@ -169,14 +177,26 @@ static bool can_wait(struct smew__inbound *inbound)
            smew__timer_set(bus, &inbound->delay, smew__deadline_ns(options->ack_delay_ms));
 }
 
+/*
+ * That something was received frees nothing at its sender, so unless he waits for that it is told
+ * with what is complete: not an ACK for each turn of reading and another one for its handlers.
+ * Records do not say who waits.
+ */
+static bool has_news(const struct smew__inbound *inbound)
+{
+    if (inbound->result_count || inbound->completed != inbound->completed_told)
+        return true;
+    return inbound->received != inbound->received_told &&
+           (inbound->bus->codec != &smew__codec_frame || inbound->awaited > inbound->received_told);
+}
+
 /* The next ACK's item, or false when there is nothing to tell yet.  With the lock held. */
 static bool next_ack(struct smew__inbound *inbound, struct smew__ack *ack,
                      struct smew__ack_result *results)
 {
     size_t count = inbound->result_count < RESULTS_MOST ? inbound->result_count : RESULTS_MOST;
 
-    if (!count && inbound->received == inbound->received_told &&
-        inbound->completed == inbound->completed_told) {
+    if (!has_news(inbound)) {
         inbound->late = false;
         return false;
     }
@@ -246,7 +266,7 @@ void smew__inbound_complete(struct smew__inbound *inbound, uint64_t position,
     while (inbound->done[(inbound->completed + 1) & inbound->mask])
         inbound->done[++inbound->completed & inbound->mask] = 0;
     if (status)
-        make_urgent(inbound, position);
+        make_awaited(inbound, position);
     if (!can_wait(inbound))
         make_due(inbound);
 }
@@ -356,7 +376,9 @@ static enum smew_status on_envelope(struct smew__inbound *inbound,
     /* An honest sender goes on only after an ACK; this bounds `done` and `results` too. */
     if (++inbound->received - inbound->completed_told > inbound->mask)
         return SMEW_CORRUPT;
-    if (envelope->waits || envelope->payload_size >= LARGE)
+    if (envelope->waits)
+        make_awaited(inbound, inbound->received);
+    else if (envelope->payload_size >= LARGE)
         make_urgent(inbound, inbound->received);
     if (envelope->kind == SMEW_KIND_REPLY) { /* complete at once; a second one finds no request */
         smew__request_answer(bus, envelope);
@@ -448,7 +470,8 @@ static bool tells_later(struct smew__inbound *inbound)
 
     smew__bus_lock(bus);
     later = smew__loop_polls(bus) && inbound->out.size == 0 && !inbound->closing &&
-            !inbound->abandoned && !inbound->refusing && inbound->urgent <= inbound->completed_told;
+            !inbound->abandoned && !inbound->refusing &&
+            inbound->awaited <= inbound->completed_told;
     if (later)
         make_due(inbound);
     smew__bus_unlock(bus);

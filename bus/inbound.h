@@ -47,7 +47,8 @@ struct smew__inbound {
     struct smew__ack_result *results;
     size_t result_count;
     uint32_t window;          /* of its HELLO */
-    uint64_t urgent;          /* the last position that is */
+    uint64_t urgent;          /* the last position that is not told late */
+    uint64_t awaited;         /* and the last that is told whatever else there is */
     struct smew__timer delay; /* runs while something is told late */
     bool late;                /* it has run: what there is is told now */
 };

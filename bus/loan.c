@@ -166,6 +166,9 @@ enum smew_status smew_loan_send(struct smew_loan *loan, size_t size_bytes)
     } else {
         ((char *)loan->payload)[size_bytes] = '\0';
         loan->message->envelope.payload_size = size_bytes;
+        loan->message->envelope.sent_ns = 0; /* now, and not when it was lent */
+        if (bus->codec == &smew__codec_frame)
+            smew__message_sum(loan->message);
         route = smew__send_leave(bus, smew_message_target(loan->message), &loan->options, &behind);
     }
     if (!status && !sent) {

@@ -9,7 +9,12 @@
 #include <string.h>
 
 #include "base/block.h"
+#include "base/crc32c/crc32c.h"
 #include "bus/window.h"
+
+enum {
+    SUM_LEAST = 16 * 1024, /* of a payload; to put the sum of less into a frame's is not worth it */
+};
 
 static size_t text_space(struct smew__text text)
 {
@@ -52,9 +57,23 @@ static struct smew_message *begin(struct smew_message *message)
     return message;
 }
 
+/* The payload, and its sum where that is wanted. */
+static void put_payload(struct smew_message *message, char *at,
+                        const struct smew__envelope *envelope, bool sums)
+{
+    message->envelope.payload = at;
+    if (envelope->payload && sums && envelope->payload_size >= SUM_LEAST) {
+        message->payload_sum = smew__crc32c_copy(0, at, envelope->payload, envelope->payload_size);
+        message->summed = true;
+    } else if (envelope->payload && envelope->payload_size) {
+        memcpy(at, envelope->payload, envelope->payload_size);
+    }
+    at[envelope->payload_size] = '\0';
+}
+
 /* Copies the envelope behind the struct, into a block with room for it. */
 static struct smew_message *fill(struct smew_message *message,
-                                 const struct smew__envelope *envelope)
+                                 const struct smew__envelope *envelope, bool sums)
 {
     size_t table = envelope->header_count * sizeof(struct smew__envelope_header);
     struct smew__envelope_header *headers;
@@ -65,10 +84,7 @@ static struct smew_message *fill(struct smew_message *message,
     headers = (struct smew__envelope_header *)(void *)message->bytes;
     at = message->bytes + table;
     message->envelope = *envelope;
-    message->envelope.payload = at; /* first, for its alignment */
-    if (envelope->payload && envelope->payload_size)
-        memcpy(at, envelope->payload, envelope->payload_size);
-    at[envelope->payload_size] = '\0';
+    put_payload(message, at, envelope, sums); /* first, for its alignment */
     at += envelope->payload_size + 1;
     for (size_t i = 0; i < envelope->header_count; i++) {
         headers[i].name = put_text(&at, envelope->headers[i].name);
@@ -90,7 +106,8 @@ static size_t size_of(const struct smew__envelope *envelope)
 
 struct smew_message *smew__message_create(const struct smew__envelope *envelope)
 {
-    return fill(smew__block_alloc(sizeof(struct smew_message) + size_of(envelope)), envelope);
+    return fill(smew__block_alloc(sizeof(struct smew_message) + size_of(envelope)), envelope,
+                false);
 }
 
 /* Where a parcel goes behind so many bytes. */
@@ -106,15 +123,25 @@ static void set_room(struct smew_message *message, size_t at)
     message->room = (struct smew__parcel *)(void *)((char *)message + at);
 }
 
-struct smew_message *smew__message_create_to_send(const struct smew__envelope *envelope)
+struct smew_message *smew__message_create_to_send(const struct smew__envelope *envelope, bool sums)
 {
     size_t at = parcel_at(size_of(envelope));
     struct smew_message *message =
-        fill(smew__block_alloc(at + sizeof(struct smew__parcel)), envelope);
+        fill(smew__block_alloc(at + sizeof(struct smew__parcel)), envelope, sums);
 
     if (message)
         set_room(message, at);
     return message;
+}
+
+void smew__message_sum(struct smew_message *message)
+{
+    const struct smew__envelope *envelope = &message->envelope;
+
+    if (envelope->payload_size < SUM_LEAST)
+        return;
+    message->payload_sum = smew__crc32c(0, envelope->payload, envelope->payload_size);
+    message->summed = true;
 }
 
 struct smew_message *smew__message_create_event(struct smew__text source, struct smew__text target,

@@ -59,7 +59,9 @@ struct smew__delivery {
 
 struct smew_message {
     atomic_uint references;
-    bool stocked; /* its block may go into a stock */
+    bool stocked;         /* its block may go into a stock */
+    bool summed;          /* payload_sum is the CRC-32C of the payload, begun with 0 */
+    uint32_t payload_sum; /* made as it was copied, for who writes it to a stream */
     struct smew__envelope envelope;
     struct smew__delivery delivery;
     uint64_t missed;           /* for the subscriber that is being called */
@@ -74,13 +76,16 @@ struct smew_message {
 struct smew_message *smew__message_create(const struct smew__envelope *envelope);
 /*
  * The same with room for the parcel that it is going to be sent in: smew__parcel_create() takes
- * that before it asks for memory, and cannot fail then.
+ * that before it asks for memory, and cannot fail then.  `sums`: it goes to a stream, so a large
+ * payload is summed while it is copied.
  */
-struct smew_message *smew__message_create_to_send(const struct smew__envelope *envelope);
+struct smew_message *smew__message_create_to_send(const struct smew__envelope *envelope, bool sums);
 /* The same of a plain event, without an envelope of it: no headers, no trace context. */
 struct smew_message *smew__message_create_event(struct smew__text source, struct smew__text target,
                                                 struct smew__text event, const void *payload,
                                                 size_t payload_size);
+/* Sums its payload, if that is large: for whoever just wrote it, and sends it to a stream. */
+void smew__message_sum(struct smew_message *message);
 /* As smew__message_create(), but for the payload, which stays where it is and has to outlive the
  * message's use. */
 struct smew_message *smew__message_create_view(const struct smew__envelope *envelope);

@@ -56,6 +56,7 @@ enum {
     SMEW__NODE_NAME_SIZE = 64, /* as the directory keeps it */
     SMEW__WINDOW_BYTES =
         16 * 1024 * 1024, /* of payload towards one node; one message always fits */
+    SMEW__WINDOW_CROWDED = 2 * 1024 * 1024, /* of them, smew__window_crowded() */
 };
 
 /* A deadline that the service thread keeps. */

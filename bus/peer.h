@@ -85,6 +85,8 @@ struct smew__peer {
     struct smew__buffer frame; /* encoded, not taken by the channel yet, when frame.size > 0 */
     struct smew_bytes payload; /* what belongs into the frame, in a message that is staged */
     size_t payload_at;
+    bool summed; /* payload_sum is the payload's, as in message.h */
+    uint32_t payload_sum;
 };
 
 /*

@@ -243,7 +243,7 @@ enum smew_status smew__reply(struct smew_bus *bus, struct smew_message *request,
     status = smew__peer_get(bus, to, &peer);
     if (status)
         return status;
-    message = smew__message_create_to_send(&envelope);
+    message = smew__message_create_to_send(&envelope, bus->codec == &smew__codec_frame);
     parcel = message ? smew__parcel_create(bus, message, NULL, to) : NULL;
     if (!parcel) {
         smew__message_unref(message);

@@ -35,6 +35,7 @@ enum {
     TIMEOUT_MS = 1000,  /* where the caller gives none */
     COMMIT_MS = 200,    /* a request, whose reply tells more, waits no longer for memory */
     APPEAR_TICK_MS = 2, /* how soon a machine that appears is noticed */
+    PATIENCE_MS = 2,    /* of who may wait, for a receiver that is behind; it is not one for long */
     STREAM_CACHE = 8,   /* nodes that one thread sends through in turns */
     TRACEPARENT_MOST = 255,
     HEADER_VALUE_MOST = 4096,
@@ -71,7 +72,8 @@ void smew__send_stamp(const struct smew_bus *bus, struct smew__envelope *envelop
     struct stream *stream = stream_of(bus);
 
     envelope->id = (struct smew_message_id){bus->incarnation, stream->number, ++stream->sequence};
-    envelope->sent_ns = smew__tick_ms(bus) * SMEW_NS_PER_MS;
+    if (!envelope->sent_ns) /* a send has asked the clock when it began */
+        envelope->sent_ns = smew__tick_ms(bus) * SMEW_NS_PER_MS;
 }
 
 bool smew__address_parse(const char *text, struct smew__node_ref *ref)
@@ -181,6 +183,7 @@ struct attempt {
     struct smew__behind *behind; /* what has to be answered before, on a lane */
     uint32_t timeout_ms;
     uint64_t deadline_ns; /* 0: nothing has waited yet */
+    uint64_t patience_ns; /* until when it waits though there is room; 0: nothing has yet */
     bool asks;            /* its reply tells what became of it */
 };
 
@@ -215,19 +218,43 @@ static bool has_room(const struct attempt *attempt)
            smew__window_room(&attempt->peer->window, attempt->bytes);
 }
 
+/*
+ * There is room, but it is better not to take it yet.  Only between processes: in one the receiver
+ * may be the caller's own next step, and in a lane the memory is what it is.
+ */
+static bool is_patient(struct attempt *attempt)
+{
+    if (attempt->bus->codec != &smew__codec_frame || attempt->peer->is_self ||
+        !smew__window_crowded(&attempt->peer->window, attempt->bytes))
+        return false;
+    if (!attempt->patience_ns) {
+        attempt->patience_ns = smew__deadline_ns(PATIENCE_MS);
+        if (attempt->patience_ns > deadline_of(attempt))
+            attempt->patience_ns = deadline_of(attempt);
+    }
+    return smew_now_ns() < attempt->patience_ns;
+}
+
 /* Waits for the machine, and with `waits` for room.  OK: accept now. */
-static enum smew_status wait_for_room(struct attempt *attempt, bool waits, uint64_t appear_ns)
+static enum smew_status wait_for_room(struct attempt *attempt, bool waits, uint32_t wait_ms)
 {
     struct smew_bus *bus = attempt->bus;
+    uint64_t appear_ns = 0; /* asked for when there is no machine: most sends find it */
 
     for (;;) {
         enum smew_status status = bus->closing ? SMEW_CLOSED : aim(attempt);
         uint64_t until_ns;
 
-        if (!status && has_room(attempt))
-            return SMEW_OK;
+        if (!status && has_room(attempt)) {
+            if (!waits || !is_patient(attempt))
+                return SMEW_OK;
+            (void)smew__bus_wait(bus, attempt->patience_ns);
+            continue;
+        }
         if (!status && smew__done_take(bus))
             continue; /* there may be room, or nothing before it, any more */
+        if (status == SMEW_NO_MACHINE && wait_ms && !appear_ns)
+            appear_ns = smew__deadline_ns(wait_ms);
         if (status && (status != SMEW_NO_MACHINE || smew_now_ns() >= appear_ns))
             return status;
         if (status) {
@@ -387,8 +414,7 @@ static enum smew_status accept_message(struct smew_bus *bus, const struct smew__
     status = SMEW_OK;
     smew__behind_watch(behind);
     if (!context)
-        status = wait_for_room(&attempt, !smew__send_keeps(options),
-                               wait_ms ? smew__deadline_ns(wait_ms) : 0);
+        status = wait_for_room(&attempt, !smew__send_keeps(options), wait_ms);
     if (status == SMEW_FULL && smew__send_keeps(options))
         status = keep(&attempt, parcel, options->on_full);
     if (status == SMEW_QUEUED)
@@ -478,7 +504,7 @@ enum smew_status smew__send(struct smew_bus *bus, const struct smew__post *post,
     else
         route = smew__send_leave(bus, post->target, options, &behind);
     if (passed) {
-        message = smew__message_create_to_send(&envelope);
+        message = smew__message_create_to_send(&envelope, bus->codec == &smew__codec_frame);
         status =
             message ? smew__send_message(bus, post, options, message, &behind) : SMEW_NO_MEMORY;
     }

@@ -199,6 +199,8 @@ static enum smew_status stage(struct smew__peer *peer)
     item.envelope.flags = staged->flags;
     item.envelope.missed = staged->missed;
     item.envelope.waits = staged->waits;
+    peer->summed = staged->message->summed;
+    peer->payload_sum = staged->message->payload_sum;
     return peer->bus->codec->encode_around(&item, &peer->frame, &peer->payload, &peer->payload_at);
 }
 
@@ -239,13 +241,15 @@ void smew__staged_clear(struct smew__peer *peer)
 static enum smew_status give(struct smew__peer *peer)
 {
     const struct smew__buffer *frame = &peer->frame;
+    const struct smew__stream_sum sum = {.part = 1, .crc = peer->payload_sum};
     struct smew_bytes parts[] = {
         {frame->data, peer->payload_at},
-        peer->payload,
+        peer->payload, /* 1 */
         {frame->data + peer->payload_at, frame->size - peer->payload_at},
     };
 
-    return peer->channel->ops->try_send(peer->channel, parts, sizeof(parts) / sizeof(parts[0]));
+    return smew__stream_send(peer->channel, parts, sizeof(parts) / sizeof(parts[0]),
+                             peer->payload.size && peer->summed ? &sum : NULL);
 }
 
 enum smew_status smew__transmit(struct smew__peer *peer)

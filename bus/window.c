@@ -38,6 +38,11 @@ bool smew__window_room(const struct smew__window *window, size_t bytes)
            (window->bytes == 0 || window->bytes + bytes <= SMEW__WINDOW_BYTES);
 }
 
+bool smew__window_crowded(const struct smew__window *window, size_t bytes)
+{
+    return window->count >= 2 && window->bytes + bytes > SMEW__WINDOW_CROWDED;
+}
+
 /* DONE parcels are not transmitted again: `next` steps over them. */
 static void skip_done(struct smew__window *window)
 {

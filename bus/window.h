@@ -87,6 +87,12 @@ void smew__window_fini(struct smew__window *window); /* empty by then */
 
 /* Room for a caller's parcel of this payload? */
 bool smew__window_room(const struct smew__window *window, size_t bytes);
+/*
+ * Would one more make it more than caches hold, and there are two already, one for each side?  Who
+ * may wait does better to let the receiver come first: its blocks are used again while they are
+ * warm, on both sides.
+ */
+bool smew__window_crowded(const struct smew__window *window, size_t bytes);
 void smew__window_append(struct smew__window *window, struct smew__parcel *parcel);
 /* The next parcel to transmit, or NULL. */
 struct smew__parcel *smew__window_next(const struct smew__window *window);

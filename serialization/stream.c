@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/crc32c/combine.h"
 #include "base/crc32c/crc32c.h"
 
 static const uint8_t magic[4] = {'S', 'M', 'E', 'W'};
@@ -64,10 +65,22 @@ void smew__stream_head(uint32_t size, uint8_t head[SMEW__STREAM_HEAD_SIZE])
 void smew__stream_tail(const uint8_t head[SMEW__STREAM_HEAD_SIZE], const struct smew_bytes *parts,
                        size_t count, uint8_t tail[SMEW__STREAM_TAIL_SIZE])
 {
+    smew__stream_tail_known(head, parts, count, NULL, tail);
+}
+
+void smew__stream_tail_known(const uint8_t head[SMEW__STREAM_HEAD_SIZE],
+                             const struct smew_bytes *parts, size_t count,
+                             const struct smew__stream_sum *known,
+                             uint8_t tail[SMEW__STREAM_TAIL_SIZE])
+{
     uint32_t crc = smew__crc32c(0, head, SMEW__STREAM_HEAD_SIZE);
 
-    for (size_t i = 0; i < count; i++)
-        crc = smew__crc32c(crc, parts[i].data, parts[i].size);
+    for (size_t i = 0; i < count; i++) {
+        if (known != NULL && known->part == i)
+            crc = smew__crc32c_combine(crc, known->crc, (uint32_t)parts[i].size);
+        else
+            crc = smew__crc32c(crc, parts[i].data, parts[i].size);
+    }
     smew__put_be32(tail, crc);
 }
 

@@ -68,6 +68,16 @@ void smew__stream_refusal(const uint8_t preamble[SMEW__STREAM_PREAMBLE_SIZE], ch
 void smew__stream_head(uint32_t size, uint8_t head[SMEW__STREAM_HEAD_SIZE]);
 void smew__stream_tail(const uint8_t head[SMEW__STREAM_HEAD_SIZE], const struct smew_bytes *parts,
                        size_t count, uint8_t tail[SMEW__STREAM_TAIL_SIZE]);
+/* What is known of a part: its CRC-32C, begun with 0. */
+struct smew__stream_sum {
+    size_t part; /* its index */
+    uint32_t crc;
+};
+/* The same, but that part is not read; with NULL all are. */
+void smew__stream_tail_known(const uint8_t head[SMEW__STREAM_HEAD_SIZE],
+                             const struct smew_bytes *parts, size_t count,
+                             const struct smew__stream_sum *known,
+                             uint8_t tail[SMEW__STREAM_TAIL_SIZE]);
 
 /*
  * The first frame of the bytes that have arrived: its body, which points into `data`, and how many

@@ -7,7 +7,9 @@
  * A frame that passes the mark is written from where its parts lie, and only what the socket does
  * not take is copied.  try_send answers AGAIN rather than let `out` pass SEND_MAX, but one frame
  * of any size fits when nothing else waits.  Room for all of a frame is reserved before its first
- * byte is written: half a frame on the wire could never be made good.
+ * byte is written: half a frame on the wire could never be made good.  A caller who promises to
+ * repeat what it was refused needs no such room: the rest of his large frame is written when he
+ * does, and nothing comes between.
  *
  * Receiving.  The socket is read into `in` as far as there is room, and frames are given out of
  * it in place.  `in` grows with the bytes that arrive, not with the length that a peer claims,
@@ -53,6 +55,14 @@ enum wish {
     WISH_FLUSHED, /* and everything was flushed since */
 };
 
+/* The frame that smew__stream_send() is to be asked for again; it goes behind `out`. */
+struct begun {
+    size_t size; /* 0: none */
+    size_t done;
+    uint8_t head[SMEW__STREAM_HEAD_SIZE];
+    uint8_t tail[SMEW__STREAM_TAIL_SIZE];
+};
+
 struct stream {
     struct smew_channel channel;
     uint64_t token; /* of the process that may use it */
@@ -61,6 +71,7 @@ struct stream {
 
     struct smew__buffer out;
     size_t out_done; /* bytes of `out` that the socket took */
+    struct begun begun;
     enum wish wish;
     enum smew_status sending; /* OK, or RESET for ever */
 
@@ -96,6 +107,7 @@ static enum smew_status stop_sending(struct stream *stream)
 {
     stream->sending = SMEW_RESET;
     stream->wish = WISH_NONE;
+    stream->begun.size = 0;
     rest(&stream->out, &stream->out_done);
     return SMEW_RESET;
 }
@@ -234,10 +246,78 @@ static enum smew_status make_room(struct stream *stream, size_t size)
     return SMEW_NO_MEMORY;
 }
 
-static enum smew_status stream_try_send(struct smew_channel *channel,
-                                        const struct smew_bytes *parts, size_t count)
+/* Adds a piece without the bytes that *skip still counts. */
+static void list_piece(struct iovec *pieces, size_t *used, const void *data, size_t size,
+                       size_t *skip)
 {
-    struct stream *stream = stream_of(channel);
+    size_t skipped = *skip < size ? *skip : size;
+
+    *skip -= skipped;
+    if (size > skipped)
+        pieces[(*used)++] = (struct iovec){(uint8_t *)data + skipped, size - skipped};
+}
+
+/* What the socket has not yet of `out`, and of the frame that was begun behind it. */
+static size_t list_rest(struct stream *stream, const struct smew_bytes *parts, size_t count,
+                        struct iovec *pieces)
+{
+    struct begun *begun = &stream->begun;
+    size_t skip = 0;
+    size_t used = 0;
+
+    list_piece(pieces, &used, stream->out.data + stream->out_done, pending(stream), &skip);
+    skip = begun->done;
+    list_piece(pieces, &used, begun->head, sizeof(begun->head), &skip);
+    for (size_t i = 0; i < count; i++)
+        list_piece(pieces, &used, parts[i].data, parts[i].size, &skip);
+    list_piece(pieces, &used, begun->tail, sizeof(begun->tail), &skip);
+    return used;
+}
+
+/* Writes on at the frame that was begun: OK when it is with the socket. */
+static enum smew_status write_on(struct stream *stream, const struct smew_bytes *parts,
+                                 size_t count)
+{
+    while (stream->begun.done < stream->begun.size) {
+        struct iovec pieces[PARTS_MAX + 3];
+        size_t used = list_rest(stream, parts, count, pieces);
+        size_t before = pending(stream);
+        size_t done = 0;
+        enum smew_status status = write_some(stream, pieces, used, &done);
+
+        if (status == SMEW_AGAIN)
+            stream->wish = WISH_ROOM;
+        if (status != SMEW_OK)
+            return status;
+        if (done < before) {
+            stream->out_done += done;
+            continue;
+        }
+        if (before > 0)
+            rest(&stream->out, &stream->out_done);
+        stream->begun.done += done - before;
+    }
+    stream->begun.size = 0;
+    stream->wish = WISH_NONE;
+    return SMEW_OK;
+}
+
+/* Begins a large frame of a caller who repeats. */
+static enum smew_status begin(struct stream *stream, const struct smew_bytes *parts, size_t count,
+                              const struct smew__stream_sum *known, uint32_t body)
+{
+    struct begun *begun = &stream->begun;
+
+    *begun = (struct begun){.size = sizeof(begun->head) + body + sizeof(begun->tail)};
+    smew__stream_head(body, begun->head);
+    smew__stream_tail_known(begun->head, parts, count, known, begun->tail);
+    return write_on(stream, parts, count);
+}
+
+/* What try_send and smew__stream_send() do; the caller of the latter repeats. */
+static enum smew_status send_frame(struct stream *stream, const struct smew_bytes *parts,
+                                   size_t count, const struct smew__stream_sum *known, bool repeats)
+{
     struct outgoing frame;
     uint32_t body = 0;
     size_t size;
@@ -247,8 +327,12 @@ static enum smew_status stream_try_send(struct smew_channel *channel,
         return SMEW_FORKED;
     if (stream->sending != SMEW_OK)
         return stream->sending;
-    status = measure(parts, count, channel->frame_max, &body);
+    if (stream->begun.size > 0)
+        return repeats ? write_on(stream, parts, count) : SMEW_AGAIN;
+    status = measure(parts, count, stream->channel.frame_max, &body);
     size = sizeof(frame.head) + body + sizeof(frame.tail);
+    if (status == SMEW_OK && repeats && size >= SEND_MARK && count <= PARTS_MAX)
+        return begin(stream, parts, count, known, body);
     if (status == SMEW_OK)
         status = make_room(stream, size);
     if (status != SMEW_OK)
@@ -261,6 +345,12 @@ static enum smew_status stream_try_send(struct smew_channel *channel,
     if (pending(stream) >= SEND_MARK && push_out(stream) == SMEW_RESET)
         return SMEW_RESET;
     return SMEW_OK;
+}
+
+static enum smew_status stream_try_send(struct smew_channel *channel,
+                                        const struct smew_bytes *parts, size_t count)
+{
+    return send_frame(stream_of(channel), parts, count, NULL, false);
 }
 
 static enum smew_status stream_flush(struct smew_channel *channel)
@@ -489,6 +579,14 @@ void smew__stream_read_ahead(struct smew_channel *channel, bool ahead)
         return;
     stream_of(channel)->ahead = ahead;
     stream_of(channel)->in_turn = false;
+}
+
+enum smew_status smew__stream_send(struct smew_channel *channel, const struct smew_bytes *parts,
+                                   size_t count, const struct smew__stream_sum *known)
+{
+    if (channel->ops != &stream_ops)
+        return channel->ops->try_send(channel, parts, count);
+    return send_frame(stream_of(channel), parts, count, known, true);
 }
 
 bool smew__stream_in_turn(const struct smew_channel *channel)

@@ -14,6 +14,8 @@
 
 #include <smew/transport.h>
 
+#include "serialization/stream.h"
+
 /* A channel without a socket; close is all that may be done with it.  NO_MEMORY. */
 enum smew_status smew__stream_channel_create(uint32_t frame_max, struct smew_channel **channel);
 
@@ -27,6 +29,14 @@ void smew__stream_channel_start(struct smew_channel *channel, int fd);
  * whoever stops early finds the fd ready.  It may change at any time; nothing for other channels.
  */
 void smew__stream_read_ahead(struct smew_channel *channel, bool ahead);
+/*
+ * As try_send, for a caller who promises that what was answered with AGAIN is what he sends next,
+ * with its parts where they were, until it is taken or the channel is closed.  So a large frame is
+ * written from where it lies to the end, and nothing of it is copied.  `known`, or NULL: what was
+ * summed already.  Of another channel this is try_send.
+ */
+enum smew_status smew__stream_send(struct smew_channel *channel, const struct smew_bytes *parts,
+                                   size_t count, const struct smew__stream_sum *known);
 /* Does it read ahead, and was the turn begun and not ended yet? */
 bool smew__stream_in_turn(const struct smew_channel *channel);
 

@@ -102,7 +102,9 @@ struct smew_bus_options {
     size_t size;             /* sizeof(struct smew_bus_options) */
     const char *name;        /* what `smew ps` shows; default: the program's name */
     const char *runtime_dir; /* default: $SMEW_RUNTIME_DIR, $XDG_RUNTIME_DIR/smew, /run/smew */
-    uint32_t window; /* unacked messages to one node, and 16 MiB; default 1024, at most 65536 */
+    uint32_t window; /* unacked messages to one node, and 16 MiB; default 1024, at most 65536.
+                        Between processes a send that may wait does so at 2 MiB, for 2 ms at most: a
+                        receiver that is behind comes first, while all is still in caches */
     uint32_t outbox; /* sends inside handlers not accepted yet; default 4096 */
     uint32_t outbox_wait_ms; /* how long a full outbox stops the intake, and a handled message
                                 waits for its handler's sends to be accepted; default 1000 */

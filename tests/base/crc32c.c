@@ -2,8 +2,10 @@
 /* CRC-32C: the published values, and both ways against each other and against one bit at a time. */
 #include "tests/support/support.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/crc32c/combine.h"
 #include "base/crc32c/crc32c.h"
 
 typedef uint32_t (*crc_fn)(uint32_t crc, const void *data, size_t size);
@@ -147,12 +149,54 @@ static void test_remainders(void **state)
     }
 }
 
+static void check_combined(const uint8_t *data, size_t before, size_t size)
+{
+    const uint32_t first = smew__crc32c(0, data, before);
+    const uint32_t piece = smew__crc32c(0, data + before, size);
+
+    assert_int_equal(smew__crc32c_combine(first, piece, (uint32_t)size),
+                     smew__crc32c(0, data, before + size));
+}
+
+/* Of two pieces, from one byte to some MiB: each power of two is asked for. */
+static void test_combined(void **state)
+{
+    enum { LARGEST = 4 * 1024 * 1024 };
+    struct support_random random = support_random_seeded();
+    uint8_t *bytes = malloc(64 + LARGEST);
+
+    (void)state;
+    assert_non_null(bytes);
+    support_random_fill(&random, bytes, 64 + LARGEST);
+    for (size_t size = 1; size <= LARGEST; size *= 2)
+        check_combined(bytes, size % 61, size);
+    for (int i = 0; i < 300; i++)
+        check_combined(bytes, (size_t)support_random_below(&random, 64),
+                       (size_t)support_random_below(&random, 100000));
+    assert_int_equal(smew__crc32c_combine(7, 0, 0), 7);
+    assert_int_equal(smew__crc32c_combine(0, 7, 1000), 7); /* nothing before it */
+    free(bytes);
+}
+
+/* Zero bytes alone, as many as 32 bits can say: what is multiplied by is right at every power. */
+static void test_combined_zeroes(void **state)
+{
+    uint32_t twice;
+
+    (void)state;
+    for (uint32_t size = 1; size < 1u << 31; size *= 2) {
+        twice = smew__crc32c_combine(smew__crc32c_combine(1, 0, size), 0, size);
+        assert_int_equal(smew__crc32c_combine(1, 0, 2 * size), twice);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_published_values), cmocka_unit_test(test_ways_agree),
         cmocka_unit_test(test_copies),           cmocka_unit_test(test_words),
-        cmocka_unit_test(test_remainders),
+        cmocka_unit_test(test_remainders),       cmocka_unit_test(test_combined),
+        cmocka_unit_test(test_combined_zeroes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,8 @@
  */
 #include "tests/bus/kit.h"
 
+#include <stdlib.h>
+
 enum { AN_HOUR_MS = 3600 * 1000, A_MOMENT_MS = 50, LARGE = 4096 };
 
 struct pair {
@@ -164,13 +166,39 @@ static void a_failure_is_told(void **state)
     close_pair(&pair);
 }
 
+/* A host that does not poll for a while: who may wait fills the window all the same, in order. */
+static void large_ones_fill_the_window(void **state)
+{
+    enum { SIZE = 1024 * 1024, COUNT = 16 };
+    struct pair pair = open_pair(1, 0, 0);
+    struct smew_send_options now = SMEW_SEND_OPTIONS_INIT;
+    uint64_t *payload = calloc(1, SIZE);
+
+    (void)state;
+    now.timeout_ms = SMEW_NOW;
+    assert_non_null(payload);
+    for (*payload = 0; *payload < COUNT; ++*payload)
+        assert_int_equal(smew_bus_send(pair.sender, "m", "N", payload, SIZE, NULL), SMEW_OK);
+    assert_int_equal(smew_bus_send(pair.sender, "m", "N", payload, SIZE, &now), SMEW_FULL);
+    kit_poll_until(pair.host, &notes, COUNT);
+    kit_expect_run(&notes, "m", 0, COUNT);
+    expect_told(&pair, COUNT);
+    free(payload);
+    close_pair(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SUPPORT_TEST(a_batch_is_told),       SUPPORT_TEST(a_close_tells),
-        SUPPORT_TEST(a_delay_ends),          SUPPORT_TEST(without_a_delay_each_is_told),
-        SUPPORT_TEST(half_a_window_is_told), SUPPORT_TEST(who_waits_is_told),
-        SUPPORT_TEST(a_large_one_is_told),   SUPPORT_TEST(a_failure_is_told),
+        SUPPORT_TEST(a_batch_is_told),
+        SUPPORT_TEST(a_close_tells),
+        SUPPORT_TEST(a_delay_ends),
+        SUPPORT_TEST(without_a_delay_each_is_told),
+        SUPPORT_TEST(half_a_window_is_told),
+        SUPPORT_TEST(who_waits_is_told),
+        SUPPORT_TEST(a_large_one_is_told),
+        SUPPORT_TEST(a_failure_is_told),
+        SUPPORT_TEST(large_ones_fill_the_window),
     };
 
     kit_use("pipe");

@@ -91,11 +91,34 @@ static void test_refusals_do_not_take_the_heads_place(void **state)
     assert_ptr_equal(smew__window_at(&window, parcels[1].position), &parcels[1]);
 }
 
+/* Two of any size never crowd it, nor do many small ones. */
+static void test_a_window_is_crowded(void **state)
+{
+    const size_t half = SMEW__WINDOW_CROWDED / 2;
+    struct smew__list popped;
+
+    (void)state;
+    smew__list_init(&popped);
+    assert_false(smew__window_crowded(&window, SMEW__WINDOW_BYTES));
+    message->envelope.payload_size = half;
+    smew__window_append(&window, &parcels[0]);
+    assert_false(smew__window_crowded(&window, SMEW__WINDOW_BYTES));
+    smew__window_append(&window, &parcels[1]);
+    assert_false(smew__window_crowded(&window, 0));
+    assert_true(smew__window_crowded(&window, 1));
+    assert_true(smew__window_room(&window, 1));
+    (void)transmit();
+    smew__window_done(&window, &parcels[0], &popped);
+    assert_false(smew__window_crowded(&window, half));
+    message->envelope.payload_size = 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_window_is_transmitted_in_order, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refusals_do_not_take_the_heads_place, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_window_is_crowded, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

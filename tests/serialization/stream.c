@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/crc32c/crc32c.h"
 #include "serialization/stream.h"
 
 enum { LIMIT = 1000, TWO_FRAMES = 8 + 3 + 8 };
@@ -118,13 +119,33 @@ static void test_gathered(void **state)
     assert_memory_equal(from_whole, from_parts, sizeof from_whole);
 }
 
+/* Whichever part was summed before. */
+static void test_known(void **state)
+{
+    const struct smew_bytes parts[] = {{"one ", 4}, {"two ", 4}, {NULL, 0}, {"three", 5}};
+    uint8_t head[SMEW__STREAM_HEAD_SIZE];
+    uint8_t all_read[SMEW__STREAM_TAIL_SIZE];
+    uint8_t one_known[SMEW__STREAM_TAIL_SIZE];
+
+    (void)state;
+    smew__stream_head(13, head);
+    smew__stream_tail(head, parts, 4, all_read);
+    for (size_t i = 0; i < 4; i++) {
+        struct smew__stream_sum known = {i, smew__crc32c(0, parts[i].data, parts[i].size)};
+
+        smew__stream_tail_known(head, parts, 4, &known, one_known);
+        assert_memory_equal(one_known, all_read, sizeof one_known);
+        known.crc ^= 1;
+        smew__stream_tail_known(head, parts, 4, &known, one_known);
+        assert_memory_not_equal(one_known, all_read, sizeof one_known);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SUPPORT_TEST(test_preambles),
-        SUPPORT_TEST(test_pieces),
-        SUPPORT_TEST(test_limit),
-        SUPPORT_TEST(test_gathered),
+        SUPPORT_TEST(test_preambles), SUPPORT_TEST(test_pieces), SUPPORT_TEST(test_limit),
+        SUPPORT_TEST(test_gathered),  SUPPORT_TEST(test_known),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
