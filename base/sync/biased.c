@@ -11,7 +11,7 @@ enum smew_status smew__biased_init(struct smew__biased *biased)
 {
     smew__fence_prepare();
     atomic_init(&biased->inside, 0);
-    atomic_init(&biased->visitors, 0);
+    atomic_init(&biased->visited, 0);
     return smew__mutex_init(&biased->mutex);
 }
 
@@ -22,9 +22,9 @@ void smew__biased_fini(struct smew__biased *biased)
 
 void smew__biased_lock(struct smew__biased *biased)
 {
-    /* Relaxed: the heavy fence orders it. */
-    atomic_fetch_add_explicit(&biased->visitors, 1, memory_order_relaxed);
     smew__mutex_lock(&biased->mutex);
+    /* Relaxed: the heavy fence orders it. */
+    atomic_store_explicit(&biased->visited, 1, memory_order_relaxed);
     smew__fence_heavy();
     /* Acquire pairs with the release of leave. */
     while (atomic_load_explicit(&biased->inside, memory_order_acquire) != 0)
@@ -33,27 +33,23 @@ void smew__biased_lock(struct smew__biased *biased)
 
 bool smew__biased_try(struct smew__biased *biased)
 {
-    bool mine;
-
+    if (!smew__mutex_try(&biased->mutex))
+        return false;
     /* Relaxed: the heavy fence orders it. */
-    atomic_fetch_add_explicit(&biased->visitors, 1, memory_order_relaxed);
-    mine = smew__mutex_try(&biased->mutex);
-    if (mine) {
-        smew__fence_heavy();
-        /* Acquire pairs with the release of leave. */
-        if (atomic_load_explicit(&biased->inside, memory_order_acquire) == 0)
-            return true;
-        smew__mutex_unlock(&biased->mutex);
-    }
-    atomic_fetch_sub_explicit(&biased->visitors, 1, memory_order_release);
+    atomic_store_explicit(&biased->visited, 1, memory_order_relaxed);
+    smew__fence_heavy();
+    /* Acquire pairs with the release of leave. */
+    if (atomic_load_explicit(&biased->inside, memory_order_acquire) == 0)
+        return true;
+    smew__biased_unlock(biased);
     return false;
 }
 
 void smew__biased_unlock(struct smew__biased *biased)
 {
-    smew__mutex_unlock(&biased->mutex);
     /* Release pairs with the acquire of try_enter. */
-    atomic_fetch_sub_explicit(&biased->visitors, 1, memory_order_release);
+    atomic_store_explicit(&biased->visited, 0, memory_order_release);
+    smew__mutex_unlock(&biased->mutex);
 }
 
 void smew__biased_wake(struct smew__biased *biased)

@@ -9,10 +9,15 @@
  * Java's monitors; the revocation is that of Dice, Huang and Yang, "Asymmetric Dekker
  * synchronization".)
  *
- *     owner:    inside = 1, light fence, visitors == 0?  in.  Else inside = 0, and behind them.
- *               inside = 0, light fence, visitors != 0?  wakes.
- *     visitor:  visitors + 1, the mutex, heavy fence, sleeps while inside == 1.
- *               mutex given back, visitors - 1.
+ *     owner:    inside = 1, light fence, visited == 0?  in.  Else inside = 0, and waits for the
+ *               mutex, with which inside = 1.
+ *               inside = 0, light fence, visited != 0?  wakes.
+ *     visitor:  the mutex, visited = 1, heavy fence, sleeps while inside == 1.
+ *               visited = 0, mutex given back.
+ *
+ * A visitor has the mutex before it says that it is there: so an owner that sees it sleeps until it
+ * was in, and does not run into the mutex and out again, time after time, before the visitor gets
+ * it.
  *
  * Invariant: the owner is in only with `inside` 1, and a visitor only with the mutex and `inside`
  * seen as 0 after its fence.  By the fences an owner that did not see the visitor is seen by it;
@@ -31,7 +36,7 @@
 
 struct smew__biased {
     _Atomic uint32_t inside;   /* the owner is; a futex */
-    _Atomic uint32_t visitors; /* who wait, or are in */
+    _Atomic uint32_t visited; /* by who has the mutex: waits, or is in */
     struct smew__mutex mutex;
 };
 
@@ -54,7 +59,7 @@ static inline bool smew__biased_try_enter(struct smew__biased *biased)
     atomic_store_explicit(&biased->inside, 1, memory_order_relaxed);
     smew__fence_light(); /* pairs with the heavy one of lock */
     /* Acquire pairs with the release of unlock: who sees no visitor sees what the last one did. */
-    if (atomic_load_explicit(&biased->visitors, memory_order_acquire) == 0)
+    if (atomic_load_explicit(&biased->visited, memory_order_acquire) == 0)
         return true;
     smew__biased_wake(biased);
     return false;
@@ -71,14 +76,14 @@ static inline void smew__biased_leave(struct smew__biased *biased)
     /* Release pairs with the acquire of lock: a visitor sees what the owner did. */
     atomic_store_explicit(&biased->inside, 0, memory_order_release);
     smew__fence_light(); /* pairs with the heavy one of lock: it sees 0, or we see it */
-    if (atomic_load_explicit(&biased->visitors, memory_order_relaxed) != 0)
+    if (atomic_load_explicit(&biased->visited, memory_order_relaxed) != 0)
         smew__biased_wake(biased);
 }
 
 /* Does a visitor want it?  The owner's, while it is in. */
 static inline bool smew__biased_is_wanted(const struct smew__biased *biased)
 {
-    return atomic_load_explicit(&biased->visitors, memory_order_relaxed) != 0;
+    return atomic_load_explicit(&biased->visited, memory_order_relaxed) != 0;
 }
 
 #endif
