@@ -110,6 +110,7 @@ uint32_t smew__crc32c_copy_large(uint32_t crc, void *copy, const void *data, siz
 
 uint32_t smew__crc32c_words_any(uint32_t crc, uint64_t first, uint64_t second, uint32_t half)
 {
-    return use_hardware() ? smew__crc32c_words_hardware(crc, first, second, half)
-                          : smew__crc32c_words_portable(crc, first, second, half);
+    crc = smew__crc32c(crc, &first, sizeof first);
+    crc = smew__crc32c(crc, &second, sizeof second);
+    return smew__crc32c(crc, &half, sizeof half);
 }

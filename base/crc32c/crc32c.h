@@ -14,6 +14,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+
+#include "base/crc32c/step.h"
 
 /* Goes on from `crc`, the result for the bytes before; 0 for none. */
 uint32_t smew__crc32c(uint32_t crc, const void *data, size_t size);
@@ -23,7 +26,6 @@ uint32_t smew__crc32c_words_portable(uint32_t crc, uint64_t first, uint64_t seco
 /* Only where smew__crc32c_has_hardware() says so. */
 uint32_t smew__crc32c_hardware(uint32_t crc, const void *data, size_t size);
 uint32_t smew__crc32c_copy_hardware(uint32_t before, void *copy, const void *data, size_t size);
-uint32_t smew__crc32c_words_hardware(uint32_t crc, uint64_t first, uint64_t second, uint32_t half);
 bool smew__crc32c_has_hardware(void);
 
 /* It was found that there is one; in line, for what each message does. */
@@ -32,6 +34,70 @@ extern _Atomic bool smew__crc32c_is_hardware;
 uint32_t smew__crc32c_copy_large(uint32_t crc, void *copy, const void *data, size_t size);
 uint32_t smew__crc32c_words_any(uint32_t crc, uint64_t first, uint64_t second, uint32_t half);
 
+enum {
+    SMEW__CRC32C_LINE = 32,
+    SMEW__CRC32C_FEW = 256, /* bytes that are copied and summed in one step */
+};
+
+#if defined(SMEW__CRC32C_STEPS)
+
+/*
+ * Adds eight bytes, and copies them; any alignment.  They are loaded once, whoever writes there
+ * meanwhile: what was copied is what is summed, and the compiler may not look again.
+ */
+static inline uint64_t smew__crc32c_copy_8(uint64_t crc, uint8_t *to, const uint8_t *from)
+{
+    uint64_t eight;
+
+    memcpy(&eight, from, sizeof eight);
+    __asm__("" : "+r"(eight));
+    memcpy(to, &eight, sizeof eight);
+    return smew__crc32c_step_8(crc, eight);
+}
+
+/* The same with 32 bytes. */
+static inline uint64_t smew__crc32c_copy_line(uint64_t crc, uint8_t *to, const uint8_t *from)
+{
+    crc = smew__crc32c_copy_8(crc, to, from);
+    crc = smew__crc32c_copy_8(crc, to + 8, from + 8);
+    crc = smew__crc32c_copy_8(crc, to + 16, from + 16);
+    return smew__crc32c_copy_8(crc, to + 24, from + 24);
+}
+
+#endif
+
+#if defined(__x86_64__)
+
+/*
+ * The same into memory that nobody else writes: the line is copied in two loads, and summed where
+ * the copy is.
+ */
+static inline uint64_t smew__crc32c_take_line(uint64_t crc, uint8_t *to, const uint8_t *from)
+{
+    typedef uint64_t two_words __attribute__((vector_size(16)));
+    typedef uint64_t any_word __attribute__((aligned(1), may_alias));
+    const any_word *words = (const any_word *)(const void *)to;
+    two_words low, high;
+
+    memcpy(&low, from, sizeof low);
+    memcpy(&high, from + sizeof low, sizeof high);
+    __asm__("" : "+x"(low), "+x"(high)); /* loaded once */
+    memcpy(to, &low, sizeof low);
+    memcpy(to + sizeof low, &high, sizeof high);
+    for (int i = 0; i < 4; i++)
+        __asm__("crc32q %1, %0" : "+r"(crc) : "m"(words[i]));
+    return crc;
+}
+
+#elif defined(SMEW__CRC32C_STEPS)
+
+static inline uint64_t smew__crc32c_take_line(uint64_t crc, uint8_t *to, const uint8_t *from)
+{
+    return smew__crc32c_copy_line(crc, to, from);
+}
+
+#endif
+
 /*
  * Copies bytes that do not overlap, and goes on from `crc` with the copy: each byte is loaded once,
  * whoever writes to `data` meanwhile.  Few go through registers, so that nothing is loaded that was
@@ -39,8 +105,30 @@ uint32_t smew__crc32c_words_any(uint32_t crc, uint64_t first, uint64_t second, u
  */
 static inline uint32_t smew__crc32c_copy(uint32_t crc, void *copy, const void *data, size_t size)
 {
-    if (size <= 256 && atomic_load_explicit(&smew__crc32c_is_hardware, memory_order_relaxed))
+    if (size <= SMEW__CRC32C_FEW &&
+        atomic_load_explicit(&smew__crc32c_is_hardware, memory_order_relaxed))
         return smew__crc32c_copy_hardware(crc, copy, data, size);
+    return smew__crc32c_copy_large(crc, copy, data, size);
+}
+
+/*
+ * The same for a reader, in line: `copy` is memory that nobody else writes, and `size` a multiple
+ * of SMEW__CRC32C_LINE.  With two thirds of the instructions, since the sum's words are not loaded
+ * one by one.
+ */
+static inline uint32_t smew__crc32c_take(uint32_t crc, uint8_t *copy, const uint8_t *data,
+                                         size_t size)
+{
+#if defined(SMEW__CRC32C_STEPS)
+    if (size <= SMEW__CRC32C_FEW &&
+        atomic_load_explicit(&smew__crc32c_is_hardware, memory_order_relaxed)) {
+        uint64_t wide = (uint32_t)~crc;
+
+        for (size_t at = 0; at != size; at += SMEW__CRC32C_LINE)
+            wide = smew__crc32c_take_line(wide, copy + at, data + at);
+        return (uint32_t)~wide;
+    }
+#endif
     return smew__crc32c_copy_large(crc, copy, data, size);
 }
 
@@ -48,8 +136,14 @@ static inline uint32_t smew__crc32c_copy(uint32_t crc, void *copy, const void *d
 static inline uint32_t smew__crc32c_words(uint32_t crc, uint64_t first, uint64_t second,
                                           uint32_t half)
 {
-    if (atomic_load_explicit(&smew__crc32c_is_hardware, memory_order_relaxed))
-        return smew__crc32c_words_hardware(crc, first, second, half);
+#if defined(SMEW__CRC32C_STEPS)
+    if (atomic_load_explicit(&smew__crc32c_is_hardware, memory_order_relaxed)) {
+        const uint64_t wide =
+            smew__crc32c_step_8(smew__crc32c_step_8((uint32_t)~crc, first), second);
+
+        return ~smew__crc32c_step_4((uint32_t)wide, half);
+    }
+#endif
     return smew__crc32c_words_any(crc, first, second, half);
 }
 

@@ -193,17 +193,26 @@ void smew__lane_reader_note(struct smew__lane_reader *reader, uint64_t count, ui
 uint64_t smew__lane_reader_room(const struct smew__lane_reader *reader);
 
 /*
- * Copies the body to `copy` (body_size bytes) and checks it there; or, with `copy` NULL, checks it
- * in place.  OK or CORRUPT; touches nothing of a reader, so it may run without the reader's lock.
+ * Copies a body to `copy`, which nobody else writes, and checks it there; or, with `copy` NULL,
+ * checks it in place.  OK or CORRUPT; touches nothing of a reader, so it may run without the
+ * reader's lock.
  */
+static inline enum smew_status smew__lane_body_check(const uint8_t *body, size_t size, uint32_t crc,
+                                                     uint8_t *copy)
+{
+    static_assert(SMEW__RECORD_ALIGNMENT % SMEW__CRC32C_LINE == 0, "a body is whole lines");
+    uint32_t found =
+        copy != NULL ? smew__crc32c_take(0, copy, body, size) : smew__crc32c(0, body, size);
+
+    return found == crc ? SMEW_OK : SMEW_CORRUPT;
+}
+
+/* The same with a record's. */
 static inline enum smew_status smew__lane_record_check(const struct smew__lane_record *record,
                                                        uint8_t *copy)
 {
-    const size_t size = (size_t)record->body_size;
-    uint32_t crc = copy != NULL ? smew__crc32c_copy(0, copy, record->body, size)
-                                : smew__crc32c(0, record->body, size);
-
-    return crc == record->header.body_crc ? SMEW_OK : SMEW_CORRUPT;
+    return smew__lane_body_check(record->body, (size_t)record->body_size, record->header.body_crc,
+                                 copy);
 }
 
 /* ---- the rest ------------------------------------------------------------------------- */
