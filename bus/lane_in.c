@@ -309,7 +309,7 @@ static void note_in_flight(struct smew__lane_in *lane, uint64_t number)
 void smew__lane_in_admitted(struct smew__lane_in *lane, uint64_t number)
 {
     lane->chain->barriers.clock++;
-    smew__lane_reader_note(&lane->reader, 1, lane->bus->run.position);
+    smew__lane_reader_note(&lane->reader, 1, lane->reader.next_position);
     note_in_flight(lane, number);
 }
 
@@ -318,7 +318,7 @@ void smew__lane_in_ran(struct smew__lane_in *lane, uint64_t number, uint64_t cou
     if (count == 0)
         return;
     lane->chain->barriers.clock += count;
-    smew__lane_reader_note(&lane->reader, count, lane->bus->run.position);
+    smew__lane_reader_note(&lane->reader, count, lane->reader.next_position);
     for (uint64_t i = number; i != number + count; i++)
         note_entry(lane, i, SMEW__ENTRY_DONE);
     smew__lane_reader_complete_all(&lane->reader, number, count);

@@ -203,7 +203,7 @@ static enum smew_status take(struct smew__lane_reader *reader, uint64_t commit,
 {
     if (!smew__lane_reader_take(reader, commit, record))
         return search_on(reader);
-    smew__lane_reader_pass(reader, record);
+    smew__lane_reader_pass(reader, record->body_size);
     smew__lane_reader_note(reader, 1, reader->next_position);
     return SMEW_OK;
 }

@@ -160,28 +160,43 @@ static inline bool smew__lane_reader_take(const struct smew__lane_reader *reader
     return true;
 }
 
-/* The next record, if it is there and its header is right; false: only next knows why. */
+/* The next record's header, if it is there and its CRC is right; false: only next knows why. */
 static inline bool smew__lane_reader_look(const struct smew__lane_reader *reader,
-                                          struct smew__lane_record *record)
+                                          struct smew__ring_line *line)
 {
     uint64_t commit = smew__lane_reader_commit(reader);
 
     return !reader->quarantined && !reader->searching &&
            smew__lane_reader_is_committed(reader, commit) &&
-           smew__lane_reader_take(reader, commit, record);
+           smew__ring_line(reader->memory, reader->next_position, commit, line);
 }
 
-/* It is taken. */
-static inline void smew__lane_reader_pass(struct smew__lane_reader *reader,
-                                          const struct smew__lane_record *record)
+/* What it says; false: its size is impossible, and only next knows what follows from that. */
+static inline bool smew__lane_reader_header(const struct smew__lane_reader *reader,
+                                            const struct smew__ring_line *line,
+                                            struct smew__record_header *header)
 {
-    const struct smew__lane_memory *memory = reader->memory;
+    return smew__ring_header_of(reader->memory, smew__lane_reader_commit(reader), line, header);
+}
+
+/* The next record's body, in the ring: hostile memory may change under the reader. */
+static inline const uint8_t *smew__lane_reader_body(const struct smew__lane_reader *reader)
+{
+    return smew__ring_at(reader->memory, reader->next_position) +
+           sizeof(struct smew__record_header);
+}
+
+/* It is taken, with a body of this size. */
+static inline void smew__lane_reader_pass(struct smew__lane_reader *reader, uint64_t body_size)
+{
+    const uint8_t *next;
 
     reader->next_number++;
-    reader->next_position += sizeof record->header + record->body_size;
+    reader->next_position += sizeof(struct smew__record_header) + body_size;
     /* The producer's lines take long to come: the next record's are on their way meanwhile. */
-    __builtin_prefetch(smew__ring_at(memory, reader->next_position));
-    __builtin_prefetch(smew__ring_at(memory, reader->next_position + SMEW__LANE_AHEAD));
+    next = smew__ring_at(reader->memory, reader->next_position);
+    __builtin_prefetch(next);
+    __builtin_prefetch(next + SMEW__LANE_AHEAD);
 }
 
 /*
