@@ -20,6 +20,9 @@
 #include "bus/outbox.h"
 #include "serialization/record_plain.h"
 
+/* Out of line, so that what each message does has the registers. */
+#define APART __attribute__((noinline))
+
 enum outcome {
     RAN,
     NOTHING, /* there is none */
@@ -71,7 +74,7 @@ bool smew__lane_run_begin(struct smew__lane_in *lane)
     struct smew__envelope *envelope = &run->message->envelope;
 
     if (!smew__list_empty(&bus->due) || bus->closing || smew__outbox_pauses(bus) ||
-        lane->chain->barriers.targets.count > 0 || !lane->inbound ||
+        lane->chain->barriers.targets.count > 0 || !lane->inbound || lane->reader.searching ||
         !make_room(run, (size_t)lane->memory.ring_bytes / 2 + 1))
         return false;
     run->lane = lane;
@@ -216,17 +219,17 @@ struct saying {
     size_t payload_size;
     size_t body_size;
     bool in_place;
+    bool easy; /* it is a payload alone, and small: smew__crc32c_take_few() is all there is to it */
 };
 
 /* No node has counted so far. */
 static const struct saying said_nothing = {.registered = UINT64_MAX};
 
-static bool says_the_same(const struct saying *saying, const struct smew__ring_line *line,
-                          struct smew_bus *bus)
+static bool says_the_same(const struct saying *saying, struct smew__record_words words,
+                          const struct smew_bus *bus)
 {
     /* Relaxed: a change that is not seen yet is one that a running handler does not see either. */
-    return line->words.sizes == saying->words.sizes &&
-           line->words.meaning == saying->words.meaning &&
+    return words.sizes == saying->words.sizes && words.meaning == saying->words.meaning &&
            saying->registered == atomic_load_explicit(&bus->registered, memory_order_relaxed);
 }
 
@@ -246,8 +249,8 @@ static void fill(struct smew__lane_run *run, const struct saying *saying,
 }
 
 /* False: the record is none of ours. */
-static bool understand(struct smew__lane_in *lane, const struct smew__ring_line *line,
-                       struct saying *saying)
+APART static bool understand(struct smew__lane_in *lane, struct smew__record_words words,
+                             struct saying *saying)
 {
     struct smew__lane_run *run = &lane->bus->run;
     const struct smew__lane_taker *taker;
@@ -255,8 +258,7 @@ static bool understand(struct smew__lane_in *lane, const struct smew__ring_line 
     struct smew__record_header header;
     bool in_place;
 
-    if (!smew__lane_reader_header(&lane->reader, line, &header) ||
-        !smew__record_may_be_plain(&header))
+    if (!smew__ring_words(&lane->memory, words, &header) || !smew__record_may_be_plain(&header))
         return false;
     target = smew__lane_name_numbered(&lane->targets, header.target);
     event = smew__lane_name_numbered(&lane->events, header.event);
@@ -267,7 +269,7 @@ static bool understand(struct smew__lane_in *lane, const struct smew__ring_line 
     if (!taker->handler || (in_place && header.extension_words))
         return false; /* a text is never read where it lies */
     *saying = (struct saying){
-        .words = line->words,
+        .words = words,
         .registered = taker->registered,
         .handler = taker->handler,
         .user = taker->user,
@@ -276,6 +278,8 @@ static bool understand(struct smew__lane_in *lane, const struct smew__ring_line 
         .body_size = (size_t)smew__record_size(&header) - sizeof header,
         .in_place = in_place,
     };
+    saying->easy = !in_place && saying->body_size == saying->payload_size &&
+                   smew__crc32c_takes_few(saying->body_size);
     /* They are there for as long as the lane is, which has the message in flight. */
     run->message->envelope.target = (struct smew__text){target->text, target->size};
     run->message->envelope.event = (struct smew__text){event->text, event->size};
@@ -292,28 +296,29 @@ static bool read_source(struct smew__lane_run *run, const struct saying *saying)
                                           &run->message->envelope.source);
 }
 
-/* The record as a message that the handler may see; false: it is none of ours. */
-static bool make_message(struct smew__lane_in *lane, const struct smew__ring_line *line,
-                         const struct saying *saying)
+/* The record's body, copied and checked; false: it is none of ours. */
+APART static bool take_body(struct smew__lane_in *lane, uint32_t crc, const struct saying *saying)
 {
     struct smew__lane_run *run = &lane->bus->run;
-    struct smew__envelope *envelope = &run->message->envelope;
     const uint8_t *body = smew__lane_reader_body(&lane->reader);
     const uint8_t *checked = saying->in_place ? body : run->copy;
     const size_t used = saying->extension_size + saying->payload_size;
 
-    if (smew__lane_body_check(body, saying->body_size, line->body_crc,
-                              saying->in_place ? NULL : run->copy) ||
+    if (smew__lane_body_check(body, saying->body_size, crc, saying->in_place ? NULL : run->copy) ||
         (saying->extension_size != 0 && !read_source(run, saying)) ||
         !smew__record_is_padded(checked, used, SMEW__RECORD_ALIGNMENT))
         return false;
-    if (saying->in_place) {
-        envelope->payload = body;
-        run->in_place++;
-    }
-    envelope->id.sequence = lane->reader.next_number;
-    run->bytes += saying->payload_size;
+    if (saying->in_place)
+        run->message->envelope.payload = body;
+    run->in_place += saying->in_place;
     return true;
+}
+
+/* The same when that is easy. */
+static bool take_easy_body(struct smew__lane_in *lane, uint32_t crc, const struct saying *saying)
+{
+    return smew__crc32c_take_few(0, lane->bus->run.copy, smew__lane_reader_body(&lane->reader),
+                                 saying->body_size) == crc;
 }
 
 /* `reading` is given back meanwhile.  False: the handler forked, and this is the child. */
@@ -334,7 +339,7 @@ static bool work(struct smew_bus *bus, const struct saying *saying,
 }
 
 /* What the message at work became is complete, as far as its handler goes. */
-static enum outcome settle_current(struct smew_bus *bus)
+APART static enum outcome settle_current(struct smew_bus *bus)
 {
     struct smew_message *current = bus->run.current;
 
@@ -354,10 +359,13 @@ static enum outcome run_record(struct smew__lane_in *lane, struct saying *saying
 
     if (!smew__lane_reader_look(&lane->reader, &line))
         return smew__lane_reader_peek(&lane->reader) ? OTHER : NOTHING;
-    if (!says_the_same(saying, &line, bus) && !understand(lane, &line, saying))
+    if (!says_the_same(saying, line.words, bus) && !understand(lane, line.words, saying))
         return OTHER;
-    if (!make_message(lane, &line, saying))
+    if (!(saying->easy ? take_easy_body(lane, line.body_crc, saying)
+                       : take_body(lane, line.body_crc, saying)))
         return OTHER;
+    run->message->envelope.id.sequence = lane->reader.next_number;
+    run->bytes += saying->payload_size;
     smew__lane_reader_pass(&lane->reader, saying->body_size);
     if (!work(bus, saying, context))
         return OVER;

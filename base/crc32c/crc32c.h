@@ -114,22 +114,41 @@ static inline uint32_t smew__crc32c_copy(uint32_t crc, void *copy, const void *d
 /*
  * The same for a reader, in line: `copy` is memory that nobody else writes, and `size` a multiple
  * of SMEW__CRC32C_LINE.  With two thirds of the instructions, since the sum's words are not loaded
- * one by one.
+ * one by one.  takes_few: may take_few be used for this size?  Once true it stays true.
  */
+static inline bool smew__crc32c_takes_few(size_t size)
+{
+#if defined(SMEW__CRC32C_STEPS)
+    return size != 0 && size <= SMEW__CRC32C_FEW && size % SMEW__CRC32C_LINE == 0 &&
+           atomic_load_explicit(&smew__crc32c_is_hardware, memory_order_relaxed);
+#else
+    (void)size;
+    return false;
+#endif
+}
+
+static inline uint32_t smew__crc32c_take_few(uint32_t crc, uint8_t *copy, const uint8_t *data,
+                                             size_t size)
+{
+#if defined(SMEW__CRC32C_STEPS)
+    uint64_t wide = (uint32_t)~crc;
+    size_t at = 0;
+
+    do {
+        wide = smew__crc32c_take_line(wide, copy + at, data + at);
+        at += SMEW__CRC32C_LINE;
+    } while (at != size);
+    return (uint32_t)~wide;
+#else
+    return smew__crc32c_copy_large(crc, copy, data, size);
+#endif
+}
+
 static inline uint32_t smew__crc32c_take(uint32_t crc, uint8_t *copy, const uint8_t *data,
                                          size_t size)
 {
-#if defined(SMEW__CRC32C_STEPS)
-    if (size <= SMEW__CRC32C_FEW &&
-        atomic_load_explicit(&smew__crc32c_is_hardware, memory_order_relaxed)) {
-        uint64_t wide = (uint32_t)~crc;
-
-        for (size_t at = 0; at != size; at += SMEW__CRC32C_LINE)
-            wide = smew__crc32c_take_line(wide, copy + at, data + at);
-        return (uint32_t)~wide;
-    }
-#endif
-    return smew__crc32c_copy_large(crc, copy, data, size);
+    return smew__crc32c_takes_few(size) ? smew__crc32c_take_few(crc, copy, data, size)
+                                        : smew__crc32c_copy_large(crc, copy, data, size);
 }
 
 /* Of 20 bytes that are in registers: two words and half a word, as they would lie in memory. */

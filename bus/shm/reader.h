@@ -93,6 +93,7 @@ struct smew__lane_reader {
     uint8_t *done; /* by number, a ring of `window` */
     uint64_t next_number;
     uint64_t next_position;
+    const uint8_t *next; /* in the ring, where that is */
     uint64_t taken_position;
     uint64_t taken; /* next_number, but for records that were passed and not noted */
     uint64_t completed;
@@ -134,7 +135,7 @@ static inline uint64_t smew__lane_reader_commit(const struct smew__lane_reader *
 static inline bool smew__lane_reader_is_committed(const struct smew__lane_reader *reader,
                                                   uint64_t commit)
 {
-    const _Atomic uint64_t *word = smew__ring_word(reader->memory, reader->next_position);
+    const _Atomic uint64_t *word = (const _Atomic uint64_t *)(const void *)reader->next;
 
     /* Acquire pairs with publish 3: header and body are there, and the word behind is empty. */
     return atomic_load_explicit(word, memory_order_acquire) == commit;
@@ -155,48 +156,46 @@ static inline bool smew__lane_reader_take(const struct smew__lane_reader *reader
     if (!smew__ring_header(memory, reader->next_position, commit, &record->header))
         return false;
     record->number = reader->next_number;
-    record->body = smew__ring_at(memory, reader->next_position) + sizeof record->header;
+    record->body = reader->next + sizeof record->header;
     record->body_size = smew__record_size(&record->header) - sizeof record->header;
     return true;
 }
 
-/* The next record's header, if it is there and its CRC is right; false: only next knows why. */
+/*
+ * The next record's header, if it is there and its CRC is right; false: only next knows why.  Not
+ * while it is searched for.
+ */
 static inline bool smew__lane_reader_look(const struct smew__lane_reader *reader,
                                           struct smew__ring_line *line)
 {
     uint64_t commit = smew__lane_reader_commit(reader);
 
-    return !reader->quarantined && !reader->searching &&
-           smew__lane_reader_is_committed(reader, commit) &&
-           smew__ring_line(reader->memory, reader->next_position, commit, line);
-}
-
-/* What it says; false: its size is impossible, and only next knows what follows from that. */
-static inline bool smew__lane_reader_header(const struct smew__lane_reader *reader,
-                                            const struct smew__ring_line *line,
-                                            struct smew__record_header *header)
-{
-    return smew__ring_header_of(reader->memory, smew__lane_reader_commit(reader), line, header);
+    return !reader->quarantined && smew__lane_reader_is_committed(reader, commit) &&
+           smew__ring_line(reader->next, commit, line);
 }
 
 /* The next record's body, in the ring: hostile memory may change under the reader. */
 static inline const uint8_t *smew__lane_reader_body(const struct smew__lane_reader *reader)
 {
-    return smew__ring_at(reader->memory, reader->next_position) +
-           sizeof(struct smew__record_header);
+    return reader->next + sizeof(struct smew__record_header);
+}
+
+/* What follows begins here. */
+static inline void smew__lane_reader_move(struct smew__lane_reader *reader, uint64_t position)
+{
+    reader->next_position = position;
+    reader->next = smew__ring_at(reader->memory, position);
 }
 
 /* It is taken, with a body of this size. */
 static inline void smew__lane_reader_pass(struct smew__lane_reader *reader, uint64_t body_size)
 {
-    const uint8_t *next;
-
     reader->next_number++;
-    reader->next_position += sizeof(struct smew__record_header) + body_size;
+    smew__lane_reader_move(reader,
+                           reader->next_position + sizeof(struct smew__record_header) + body_size);
     /* The producer's lines take long to come: the next record's are on their way meanwhile. */
-    next = smew__ring_at(reader->memory, reader->next_position);
-    __builtin_prefetch(next);
-    __builtin_prefetch(next + SMEW__LANE_AHEAD);
+    __builtin_prefetch(reader->next);
+    __builtin_prefetch(reader->next + SMEW__LANE_AHEAD);
 }
 
 /*

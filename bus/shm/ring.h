@@ -53,13 +53,13 @@ struct smew__ring_line {
 };
 
 /*
- * Copies the header of the record that has this commit word, once, whatever the word in the ring
- * is; true when its CRC is right.
+ * Copies the header of the record that is here and has this commit word, once, whatever the word in
+ * the ring is; true when its CRC is right.
  */
-static inline bool smew__ring_line(const struct smew__lane_memory *memory, uint64_t position,
-                                   uint64_t commit, struct smew__ring_line *line)
+static inline bool smew__ring_line(const uint8_t *record, uint64_t commit,
+                                   struct smew__ring_line *line)
 {
-    const _Atomic uint64_t *ring = smew__ring_word(memory, position);
+    const _Atomic uint64_t *ring = (const _Atomic uint64_t *)(const void *)record;
     /* Relaxed: ordered by who looked at the commit word or the head before.  Atomic, so that each
        word is loaded once, whoever writes there meanwhile. */
     const struct smew__record_words words = {
@@ -76,26 +76,30 @@ static inline bool smew__ring_line(const struct smew__lane_memory *memory, uint6
     return crcs[1] == smew__record_words_crc(words, crcs[0], commit);
 }
 
-/* What such a line says; true when its size is possible. */
-static inline bool smew__ring_header_of(const struct smew__lane_memory *memory, uint64_t commit,
-                                        const struct smew__ring_line *line,
-                                        struct smew__record_header *header)
+/* What these words say, as a header without commit word and CRCs; true when its size is possible.
+ */
+static inline bool smew__ring_words(const struct smew__lane_memory *memory,
+                                    struct smew__record_words words,
+                                    struct smew__record_header *header)
 {
-    header->commit = commit;
-    memcpy((uint8_t *)header + sizeof commit, &line->words, sizeof line->words);
-    header->body_crc = line->body_crc;
-    header->header_crc = line->header_crc;
+    *header = (struct smew__record_header){0};
+    memcpy((uint8_t *)header + sizeof header->commit, &words, sizeof words);
     return smew__record_size(header) <= smew__ring_record_max(memory);
 }
 
-/* Both: true when it is right, and its size possible. */
+/* Both, and the whole header: true when it is right, and its size possible. */
 static inline bool smew__ring_header(const struct smew__lane_memory *memory, uint64_t position,
                                      uint64_t commit, struct smew__record_header *header)
 {
     struct smew__ring_line line;
 
-    return smew__ring_line(memory, position, commit, &line) &&
-           smew__ring_header_of(memory, commit, &line, header);
+    if (!smew__ring_line(smew__ring_at(memory, position), commit, &line) ||
+        !smew__ring_words(memory, line.words, header))
+        return false;
+    header->commit = commit;
+    header->body_crc = line.body_crc;
+    header->header_crc = line.header_crc;
+    return true;
 }
 
 #endif
