@@ -234,6 +234,7 @@ static enum smew_status join_directory(struct smew_bus *bus, struct smew_error *
 
     if (status)
         return status;
+    bus->epoch = smew__directory_epoch(bus->directory);
     bus->self = smew__directory_self(bus->directory);
     snprintf(bus->address, sizeof(bus->address), "@%u.%u", bus->self.slot, bus->self.generation);
     return SMEW_OK;

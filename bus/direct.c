@@ -211,7 +211,7 @@ static enum outcome write_record(struct attempt *attempt, struct smew__trail *tr
         if (attempt->loan)
             return DONE;
         smew__trail_note(attempt->producer, trail, envelope.payload_size, number);
-        smew__direct_sent(attempt->producer, lane);
+        smew__direct_sent(attempt->producer, lane, smew__handler_current());
         return DONE;
     case SMEW_TOO_BIG:
         return want_pool(attempt, trail);
@@ -310,7 +310,7 @@ static const struct smew__lane_out *pool_to_come(const struct attempt *attempt,
 static enum outcome look(struct attempt *attempt, struct smew__trail *trail, uint64_t *until_ns)
 {
     struct smew_bus *bus = attempt->bus;
-    uint64_t epoch = smew__directory_epoch(bus->directory);
+    uint64_t epoch = smew__bus_epoch(bus);
     const struct smew__lane_out *to_come;
     enum outcome outcome;
 
@@ -517,7 +517,7 @@ bool smew__direct_return(struct smew__direct_loan *loan, struct smew__envelope *
         envelope->flags = loan->alone ? SMEW__ENVELOPE_ALONE : 0;
         smew__trail_note(producer, trail, envelope->payload_size,
                          finish(producer, lane, envelope, &loan->draft));
-        smew__direct_sent(producer, lane);
+        smew__direct_sent(producer, lane, smew__handler_current());
         sent = true;
     } else if (trail) {
         trail->detour = true;

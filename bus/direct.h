@@ -48,12 +48,11 @@ void smew__direct_release(struct smew__direct_loan *loan);
 
 /*
  * What is sealed in the lane is sent: committed at once, or when the calling thread's handler
- * returns.  With the producer's lock held.
+ * returns.  `context` is the thread's, or NULL.  With the producer's lock held.
  */
-static inline void smew__direct_sent(struct smew__producer *producer, struct smew__lane_out *lane)
+static inline void smew__direct_sent(struct smew__producer *producer, struct smew__lane_out *lane,
+                                     const struct smew__handler_context *context)
 {
-    const struct smew__handler_context *context = smew__handler_current();
-
     if (context && context->bus == producer->bus)
         smew__speaker_sealed(producer, lane);
     else

@@ -437,39 +437,16 @@ void smew__lanes_lose(struct smew__peer *peer)
 
 /* ---- committing ---------------------------------------------------------------------- */
 
-/* It was lost while a handler sent on it: that is sent again, and nobody reads it here. */
-static void commit_lost(struct smew__lane_out *lane)
+void smew__lane_out_commit_lost(struct smew__lane_out *lane)
 {
     struct smew_bus *bus = lane->producer->bus;
 
     smew__lane_writer_withhold(&lane->writer);
+    atomic_store_explicit(&lane->committed, lane->writer.head_number, memory_order_release);
     smew__bus_lock(bus);
     bus->lost_grew = true;
     smew__service_kick(bus);
     smew__bus_unlock(bus);
-}
-
-void smew__lane_out_commit(struct smew__lane_out *lane)
-{
-    struct smew__lane_writer *writer = &lane->writer;
-    atomic_uint_fast64_t *sent = &lane->producer->sent;
-
-    /* Relaxed: only its thread writes it. */
-    atomic_store_explicit(sent,
-                          atomic_load_explicit(sent, memory_order_relaxed) + writer->sealed_number -
-                              writer->head_number,
-                          memory_order_relaxed);
-    if (lane->state == SMEW__LANE_GRANTED)
-        smew__lane_writer_publish(writer);
-    else
-        commit_lost(lane);
-    atomic_store_explicit(&lane->committed, writer->head_number, memory_order_release);
-    if (lane->state != SMEW__LANE_GRANTED)
-        return;
-    if (smew__lane_writer_must_ring(writer))
-        smew__channel_ring(lane->channel);
-    if (!smew__lane_writer_is_read(writer))
-        lane->failed = true; /* the service thread sends it again */
 }
 
 /* ---- ending -------------------------------------------------------------------------- */

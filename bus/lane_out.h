@@ -45,6 +45,7 @@
 #include "bus/node.h"
 #include "bus/peer.h"
 #include "bus/shm/writer.h"
+#include "bus/transport/shm/lanes.h"
 
 struct smew__trail; /* trail.h */
 
@@ -129,8 +130,8 @@ struct smew__lane_out *smew__lane_out_create(struct smew__producer *producer,
                                              uint32_t pool_bytes, struct smew__lane_out *after);
 /* What its records imply. */
 struct smew__lane_meaning smew__lane_out_meaning(struct smew__lane_out *lane);
-/* Commits what is sealed in it, and rings.  With the producer's lock held. */
-void smew__lane_out_commit(struct smew__lane_out *lane);
+/* What is sealed in a lane that was lost meanwhile is sent again, and nobody reads it there. */
+void smew__lane_out_commit_lost(struct smew__lane_out *lane);
 /* Nothing follows in it.  With the producer's lock held. */
 void smew__lane_out_end(struct smew__lane_out *lane);
 /* Whatever is in it; for closing, when nothing runs any more. */
@@ -163,6 +164,29 @@ uint64_t smew__lanes_in_flight(const struct smew_bus *bus);
 void smew__lanes_watch(struct smew_bus *bus);
 /* Adds what lanes did to the statistics.  With the node's lock held. */
 void smew__lanes_stats(const struct smew_bus *bus, struct smew_bus_stats *stats);
+
+/* Commits what is sealed in it, and rings.  With the producer's lock held. */
+static inline void smew__lane_out_commit(struct smew__lane_out *lane)
+{
+    struct smew__lane_writer *writer = &lane->writer;
+    atomic_uint_fast64_t *sent = &lane->producer->sent;
+
+    /* Relaxed: only its thread writes it. */
+    atomic_store_explicit(sent,
+                          atomic_load_explicit(sent, memory_order_relaxed) + writer->sealed_number -
+                              writer->head_number,
+                          memory_order_relaxed);
+    if (lane->state != SMEW__LANE_GRANTED) {
+        smew__lane_out_commit_lost(lane);
+        return;
+    }
+    smew__lane_writer_publish(writer);
+    atomic_store_explicit(&lane->committed, writer->head_number, memory_order_release);
+    if (smew__lane_writer_must_ring(writer))
+        smew__channel_ring(lane->channel);
+    if (!smew__lane_writer_is_read(writer))
+        lane->failed = true; /* the service thread sends it again */
+}
 
 /* The calling thread's producers, one a node that it sends through. */
 struct smew__own_producer {

@@ -162,7 +162,8 @@ struct smew_bus {
     const struct smew_transport_ops *transport;
     const struct smew__codec *codec;
     struct smew__directory *directory;
-    struct smew__list siblings; /* nodes of this process, see siblings.c */
+    const _Atomic uint64_t *epoch; /* smew__directory_epoch() */
+    struct smew__list siblings;    /* nodes of this process, see siblings.c */
 
     struct smew__mutex lock;
     struct smew__condition changed;
@@ -269,6 +270,13 @@ static inline bool smew__bus_ours(const struct smew_bus *bus)
     /* Relaxed: a fork is before everything that its child does. */
     return bus &&
            atomic_load_explicit(bus->process_token_now, memory_order_relaxed) == bus->process_token;
+}
+
+/* The directory's epoch.  Without the lock. */
+static inline uint64_t smew__bus_epoch(const struct smew_bus *bus)
+{
+    /* Acquire: as smew__directory_epoch() says; as cheap as relaxed on x86. */
+    return atomic_load_explicit(bus->epoch, memory_order_acquire);
 }
 
 /* A number for a thread's stream.  Any thread, without the lock. */

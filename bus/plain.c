@@ -8,24 +8,14 @@
 
 #include <string.h>
 
-#include "base/clock.h"
 #include "bus/direct.h"
-#include "bus/handler.h"
 #include "bus/options.h"
-#include "bus/speaker.h"
-#include "bus/trail.h"
-#include "serialization/record_plain.h"
+#include "bus/plain_record.h"
 
 /* Once with options and once without: the compiler leaves out what is not there. */
 #define INLINE static inline __attribute__((always_inline))
 
 enum { TOGETHER = 16 }; /* records that are committed at once: nobody waits long for the first */
-
-/* May its next record be a plain one?  With the producer's lock held. */
-INLINE bool is_ready(const struct smew__producer *producer, const struct smew__trail *trail)
-{
-    return smew__trail_is_ready(producer->bus, trail) && !trail->alone;
-}
 
 INLINE struct smew__trail *trail_of(struct smew__producer *producer, const char *target)
 {
@@ -38,8 +28,8 @@ INLINE struct smew__trail *trail_of(struct smew__producer *producer, const char 
     return trail;
 }
 
-/* The names' numbers, which the receiver knows; false: it may not know one of them. */
-INLINE bool find_numbers(struct smew__trail *trail, const char *event)
+/* The names' numbers, which the receiver knows; 0: it may not know one of them. */
+INLINE uint64_t find_names(struct smew__trail *trail, const char *event)
 {
     struct smew__lane_out *lane = trail->lane;
 
@@ -53,29 +43,16 @@ INLINE bool find_numbers(struct smew__trail *trail, const char *event)
     /* A number is unknown again when the record that defined it is found to be damaged. */
     if (trail->target_name && trail->target_name->known && trail->event_name &&
         trail->event_name->known)
-        return true;
+        return smew__record_plain_names(trail->target_name->number, trail->event_name->number);
     trail->named_for = NULL; /* looked up again when they may be known */
-    return false;
+    return 0;
 }
 
-/* Slower: finds out what is to be known.  False: it is not known. */
-static bool learn(struct smew__producer *producer, struct smew__plain_known *known)
+bool smew__plain_find(struct smew__producer *producer, const char *target, const char *event,
+                      struct smew__trail **trail)
 {
-    struct smew__trail *trail =
-        smew__trail_find(producer, (struct smew__text){known->target, strlen(known->target)});
-
-    known->stamp = 0;
-    if (!trail || !is_ready(producer, trail) || !find_numbers(trail, known->event_text))
-        return false;
-    *known = (struct smew__plain_known){
-        .target = known->target,
-        .event_text = known->event_text,
-        .stamp = producer->stamp,
-        .trail = trail,
-        .lane = trail->lane,
-        .event = trail->event_name,
-    };
-    return true;
+    *trail = smew__trail_find(producer, (struct smew__text){target, strlen(target)});
+    return *trail && smew__plain_is_ready(producer, *trail) && find_names(*trail, event);
 }
 
 bool smew__plain_may(const struct smew_bus *bus, const struct smew_send_options *options)
@@ -99,65 +76,27 @@ static bool is_complete(const struct smew_bus *bus, const struct smew_outgoing *
            message->size_bytes <= bus->options.payload_max;
 }
 
-/*
- * Computed here and now.  A compiler that puts it off until after the copy keeps its parts on the
- * stack, and loads more of them than it stored: each message then waits until all that was stored
- * before has reached the cache, the other core's lines too (a third of a send).
- */
-INLINE uint64_t whole(uint64_t word)
-{
-    __asm__("" : "+r"(word));
-    return word;
-}
-
 /* What all messages of a call have in common. */
 struct common {
     uint64_t meaning; /* of their headers; 0: they are not plain */
     struct smew__text source;
 };
 
-/*
- * Writes a message, and seals it: the lane, or NULL when it has no room.  With the producer's lock
- * held.
- */
-INLINE struct smew__lane_out *write_record(struct smew__producer *producer,
-                                           struct smew__trail *trail,
-                                           const struct smew__lane_name *event, const void *payload,
-                                           size_t payload_size, const struct common *common)
-{
-    const struct smew__record_plain plain = {
-        .target = trail->target_name->number,
-        .event = event->number,
-        .source = common->source,
-        .payload = payload,
-        .payload_size = payload_size,
-    };
-    const struct smew__record_words words = {whole(smew__record_plain_sizes(&plain)),
-                                             common->meaning};
-    const uint64_t body_size = smew__record_plain_size(&plain);
-    struct smew__lane_out *lane = trail->lane;
-    uint32_t body_crc;
-    uint8_t *record;
-
-    if (smew__lane_writer_reserve(&lane->writer, body_size, &record))
-        return NULL;
-    body_crc = smew__record_plain_write(&plain, record + sizeof(struct smew__record_header));
-    smew__trail_note(producer, trail, payload_size,
-                     smew__lane_writer_seal_words(&lane->writer, words, body_crc,
-                                                  sizeof(struct smew__record_header) + body_size));
-    return lane;
-}
-
-/* The same for a message as it was said; NULL too when it is not plain after all. */
+/* Writes a message: its lane, or NULL when it is not plain after all, or there is no room. */
 INLINE struct smew__lane_out *put(struct smew__producer *producer,
                                   const struct smew_outgoing *message, const struct common *common)
 {
     struct smew__trail *trail = trail_of(producer, message->target);
+    const struct smew__record_plain plain = {
+        .source = common->source, .payload = message->payload, .payload_size = message->size_bytes};
+    uint64_t names;
 
-    if (!trail || !is_ready(producer, trail) || !find_numbers(trail, message->event))
+    if (!trail || !smew__plain_is_ready(producer, trail))
         return NULL;
-    return write_record(producer, trail, trail->event_name, message->payload, message->size_bytes,
-                        common);
+    names = find_names(trail, message->event);
+    if (!names || !smew__plain_write(producer, trail, names, common->meaning, &plain))
+        return NULL;
+    return trail->lane;
 }
 
 /* A source that has to be said, and may be: names are checked once.  False: it may not. */
@@ -183,15 +122,13 @@ static bool find_source(struct smew__producer *producer, const char *source,
 INLINE struct common common_of(struct smew__producer *producer,
                                const struct smew_send_options *options)
 {
-    struct smew__record_plain plain = {
-        .content = options ? options->content : SMEW_CONTENT_RAW,
-        .tick = smew__record_tick_ms(smew__clock_wall_coarse_ms()),
-    };
+    struct smew__record_plain plain = {.content = options ? options->content : SMEW_CONTENT_RAW};
+    const uint64_t time = smew__plain_time();
 
-    if (!plain.tick ||
+    if (!time ||
         (options && options->source && !find_source(producer, options->source, &plain.source)))
         return (struct common){0};
-    return (struct common){.meaning = whole(smew__record_plain_meaning(&plain)),
+    return (struct common){.meaning = smew__record_plain_manner(&plain) | time,
                            .source = plain.source};
 }
 
@@ -208,7 +145,7 @@ INLINE bool send_one(struct smew__producer *producer, const struct smew_outgoing
     if (common.meaning)
         lane = put(producer, message, &common);
     if (lane)
-        smew__direct_sent(producer, lane);
+        smew__direct_sent(producer, lane, smew__handler_current());
     smew__biased_leave(&producer->lock);
     return lane;
 }
@@ -221,44 +158,6 @@ bool smew__plain_send(struct smew_bus *bus, const struct smew_outgoing *message,
     if (!producer)
         return false;
     return options ? send_one(producer, message, options) : send_one(producer, message, NULL);
-}
-
-/* What is known of the names, looked up again where anything of it may be over. */
-INLINE bool know(struct smew__producer *producer, struct smew__plain_known *known)
-{
-    struct smew__trail *trail = known->trail;
-
-    if (known->stamp == producer->stamp && is_ready(producer, trail) &&
-        trail->named_for == known->lane && trail->lane == known->lane && known->event->known &&
-        trail->target_name->known)
-        return true;
-    return learn(producer, known);
-}
-
-bool smew__plain_send_known(struct smew_bus *bus, struct smew__plain_known *known,
-                            const void *payload, size_t payload_size,
-                            const struct smew_send_options *options)
-{
-    struct smew__producer *producer =
-        smew__bus_ours(bus) && smew__speaker_may(bus, smew__handler_current(), options->source)
-            ? smew__producer_find(bus)
-            : NULL;
-    struct smew__lane_out *lane = NULL;
-    struct common common;
-
-    if (!producer || payload_size > bus->options.payload_max || (payload_size && !payload))
-        return false;
-    smew__biased_enter(&producer->lock);
-    if (know(producer, known)) {
-        common = common_of(producer, options);
-        if (common.meaning)
-            lane =
-                write_record(producer, known->trail, known->event, payload, payload_size, &common);
-    }
-    if (lane)
-        smew__direct_sent(producer, lane);
-    smew__biased_leave(&producer->lock);
-    return lane;
 }
 
 size_t smew__plain_send_many(struct smew_bus *bus, const struct smew_outgoing *messages,
@@ -279,13 +178,13 @@ size_t smew__plain_send_many(struct smew_bus *bus, const struct smew_outgoing *m
         struct smew__lane_out *lane = put(producer, &messages[sent], &common);
 
         if (before && (lane != before || sent % TOGETHER == 0))
-            smew__direct_sent(producer, before);
+            smew__direct_sent(producer, before, smew__handler_current());
         before = lane;
         if (!lane)
             break;
     }
     if (before)
-        smew__direct_sent(producer, before);
+        smew__direct_sent(producer, before, smew__handler_current());
     smew__biased_leave(&producer->lock);
     return sent;
 }

@@ -13,12 +13,12 @@
  * machine that moved, any option) is left to them, with nothing done.
  */
 
-#include <stdint.h>
+#include <stdbool.h>
+#include <stddef.h>
 
 #include <smew/bus.h>
 
-struct smew__lane_name;
-struct smew__lane_out;
+struct smew__producer;
 struct smew__trail;
 
 /* Sends it, if it is one: then it is accepted.  False: nothing was done.  Any thread, no lock. */
@@ -28,24 +28,13 @@ bool smew__plain_send(struct smew_bus *bus, const struct smew_outgoing *message,
 size_t smew__plain_send_many(struct smew_bus *bus, const struct smew_outgoing *messages,
                              size_t count, const struct smew_send_options *options);
 
-/*
- * What a thread has found out of a target and an event, whose texts stay; believed for as long as
- * the producer's stamp is the same.
- */
-struct smew__plain_known {
-    const char *target;
-    const char *event_text;
-    uint64_t stamp; /* 0: nothing is known */
-    struct smew__trail *trail;
-    const struct smew__lane_out *lane;
-    const struct smew__lane_name *event;
-};
-
 /* May messages with these options be plain? */
 bool smew__plain_may(const struct smew_bus *bus, const struct smew_send_options *options);
-/* Sends one of those. */
-bool smew__plain_send_known(struct smew_bus *bus, struct smew__plain_known *known,
-                            const void *payload, size_t payload_size,
-                            const struct smew_send_options *options);
+/*
+ * May a message for a target be plain now?  Then *trail says where it goes and how its names are
+ * said (named_for, target_name, event_name).  With the producer's lock held.
+ */
+bool smew__plain_find(struct smew__producer *producer, const char *target, const char *event,
+                      struct smew__trail **trail);
 
 #endif

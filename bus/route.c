@@ -87,7 +87,7 @@ static enum smew_status look_up(struct smew_bus *bus, const char *target, struct
 
 enum smew_status smew__route_resolve(struct smew_bus *bus, struct smew__route *route)
 {
-    uint64_t epoch = smew__directory_epoch(bus->directory);
+    uint64_t epoch = smew__bus_epoch(bus);
     struct smew__peer *peer = NULL;
     enum smew_status status;
 

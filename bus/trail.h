@@ -33,8 +33,7 @@ struct smew__trail {
 static inline bool smew__trail_is_ready(const struct smew_bus *bus, const struct smew__trail *trail)
 {
     return trail->lane && !trail->detour && trail->lane->state == SMEW__LANE_GRANTED &&
-           !trail->lane->failed && !trail->lane->ended &&
-           trail->epoch == smew__directory_epoch(bus->directory);
+           !trail->lane->failed && !trail->lane->ended && trail->epoch == smew__bus_epoch(bus);
 }
 
 /* A record of its lane was sealed for it. */

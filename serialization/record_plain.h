@@ -62,24 +62,41 @@ static inline uint64_t smew__record_part(uint64_t value, unsigned offset, unsign
     smew__record_part(value, offsetof(struct smew__record_header, part), \
                       sizeof((struct smew__record_header){0}.part))
 
-/* The second word of its header: what it has in common with others of its source. */
-static inline uint64_t smew__record_plain_meaning(const struct smew__record_plain *plain)
+/* The parts of its header's second word: the time, and what it says besides. */
+static inline uint64_t smew__record_plain_time(uint64_t tick)
+{
+    return SMEW__RECORD_PART(tick & UINT32_MAX, sent) | SMEW__RECORD_PART(tick >> 32, sent_high);
+}
+
+static inline uint64_t smew__record_plain_manner(const struct smew__record_plain *plain)
 {
     const uint64_t extension_words = smew__record_plain_extension(plain) / SMEW__RECORD_WORD;
 
-    return SMEW__RECORD_PART(plain->tick & UINT32_MAX, sent) |
-           SMEW__RECORD_PART(plain->tick >> 32, sent_high) |
-           SMEW__RECORD_PART((uint64_t)plain->content, content) |
+    return SMEW__RECORD_PART((uint64_t)plain->content, content) |
            SMEW__RECORD_PART((uint64_t)SMEW_KIND_EVENT, kind) |
            SMEW__RECORD_PART(extension_words, extension_words);
 }
 
-/* The first word. */
+static inline uint64_t smew__record_plain_meaning(const struct smew__record_plain *plain)
+{
+    return smew__record_plain_manner(plain) | smew__record_plain_time(plain->tick);
+}
+
+/* Those of the first one: the names, and the payload's size. */
+static inline uint64_t smew__record_plain_names(uint32_t target, uint32_t event)
+{
+    return SMEW__RECORD_PART((uint64_t)target, target) | SMEW__RECORD_PART((uint64_t)event, event);
+}
+
+static inline uint64_t smew__record_plain_payload(size_t payload_size)
+{
+    return SMEW__RECORD_PART((uint64_t)payload_size, payload_size);
+}
+
 static inline uint64_t smew__record_plain_sizes(const struct smew__record_plain *plain)
 {
-    return SMEW__RECORD_PART(plain->payload_size, payload_size) |
-           SMEW__RECORD_PART((uint64_t)plain->target, target) |
-           SMEW__RECORD_PART((uint64_t)plain->event, event);
+    return smew__record_plain_names(plain->target, plain->event) |
+           smew__record_plain_payload(plain->payload_size);
 }
 
 /* Writes an extension that is a source: its CRC.  The text is terminated. */

@@ -110,7 +110,11 @@ uint32_t smew__crc32c_copy_large(uint32_t crc, void *copy, const void *data, siz
 
 uint32_t smew__crc32c_words_any(uint32_t crc, uint64_t first, uint64_t second, uint32_t half)
 {
-    crc = smew__crc32c(crc, &first, sizeof first);
-    crc = smew__crc32c(crc, &second, sizeof second);
-    return smew__crc32c(crc, &half, sizeof half);
+    (void)use_hardware(); /* the next one does, if there is any */
+    return smew__crc32c_words_portable(crc, first, second, half);
+}
+
+uint32_t smew__crc32c_remainder_any(uint64_t word)
+{
+    return ~smew__crc32c(UINT32_MAX, &word, sizeof word);
 }

@@ -16,7 +16,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "base/crc32c/step.h"
+#include "base/crc32c/word.h"
 
 /* Goes on from `crc`, the result for the bytes before; 0 for none. */
 uint32_t smew__crc32c(uint32_t crc, const void *data, size_t size);
@@ -39,32 +39,28 @@ enum {
     SMEW__CRC32C_FEW = 256, /* bytes that are copied and summed in one step */
 };
 
-#if defined(SMEW__CRC32C_STEPS)
-
 /*
  * Adds eight bytes, and copies them; any alignment.  They are loaded once, whoever writes there
  * meanwhile: what was copied is what is summed, and the compiler may not look again.
  */
-static inline uint64_t smew__crc32c_copy_8(uint64_t crc, uint8_t *to, const uint8_t *from)
+static inline uint64_t smew__crc32c_copy_8(uint64_t remainder, uint8_t *to, const uint8_t *from)
 {
     uint64_t eight;
 
     memcpy(&eight, from, sizeof eight);
     __asm__("" : "+r"(eight));
     memcpy(to, &eight, sizeof eight);
-    return smew__crc32c_step_8(crc, eight);
+    return smew__crc32c_add_8(remainder, eight);
 }
 
 /* The same with 32 bytes. */
-static inline uint64_t smew__crc32c_copy_line(uint64_t crc, uint8_t *to, const uint8_t *from)
+static inline uint64_t smew__crc32c_copy_line(uint64_t remainder, uint8_t *to, const uint8_t *from)
 {
-    crc = smew__crc32c_copy_8(crc, to, from);
-    crc = smew__crc32c_copy_8(crc, to + 8, from + 8);
-    crc = smew__crc32c_copy_8(crc, to + 16, from + 16);
-    return smew__crc32c_copy_8(crc, to + 24, from + 24);
+    remainder = smew__crc32c_copy_8(remainder, to, from);
+    remainder = smew__crc32c_copy_8(remainder, to + 8, from + 8);
+    remainder = smew__crc32c_copy_8(remainder, to + 16, from + 16);
+    return smew__crc32c_copy_8(remainder, to + 24, from + 24);
 }
-
-#endif
 
 #if defined(__x86_64__)
 
@@ -72,7 +68,7 @@ static inline uint64_t smew__crc32c_copy_line(uint64_t crc, uint8_t *to, const u
  * The same into memory that nobody else writes: the line is copied in two loads, and summed where
  * the copy is.
  */
-static inline uint64_t smew__crc32c_take_line(uint64_t crc, uint8_t *to, const uint8_t *from)
+static inline uint64_t smew__crc32c_take_line(uint64_t remainder, uint8_t *to, const uint8_t *from)
 {
     typedef uint64_t two_words __attribute__((vector_size(16)));
     typedef uint64_t any_word __attribute__((aligned(1), may_alias));
@@ -85,15 +81,15 @@ static inline uint64_t smew__crc32c_take_line(uint64_t crc, uint8_t *to, const u
     memcpy(to, &low, sizeof low);
     memcpy(to + sizeof low, &high, sizeof high);
     for (int i = 0; i < 4; i++)
-        __asm__("crc32q %1, %0" : "+r"(crc) : "m"(words[i]));
-    return crc;
+        __asm__("crc32q %1, %0" : "+r"(remainder) : "m"(words[i]));
+    return remainder;
 }
 
-#elif defined(SMEW__CRC32C_STEPS)
+#else
 
-static inline uint64_t smew__crc32c_take_line(uint64_t crc, uint8_t *to, const uint8_t *from)
+static inline uint64_t smew__crc32c_take_line(uint64_t remainder, uint8_t *to, const uint8_t *from)
 {
-    return smew__crc32c_copy_line(crc, to, from);
+    return smew__crc32c_copy_line(remainder, to, from);
 }
 
 #endif
@@ -118,30 +114,21 @@ static inline uint32_t smew__crc32c_copy(uint32_t crc, void *copy, const void *d
  */
 static inline bool smew__crc32c_takes_few(size_t size)
 {
-#if defined(SMEW__CRC32C_STEPS)
     return size != 0 && size <= SMEW__CRC32C_FEW && size % SMEW__CRC32C_LINE == 0 &&
            atomic_load_explicit(&smew__crc32c_is_hardware, memory_order_relaxed);
-#else
-    (void)size;
-    return false;
-#endif
 }
 
 static inline uint32_t smew__crc32c_take_few(uint32_t crc, uint8_t *copy, const uint8_t *data,
                                              size_t size)
 {
-#if defined(SMEW__CRC32C_STEPS)
-    uint64_t wide = (uint32_t)~crc;
+    uint64_t remainder = ~crc;
     size_t at = 0;
 
     do {
-        wide = smew__crc32c_take_line(wide, copy + at, data + at);
+        remainder = smew__crc32c_take_line(remainder, copy + at, data + at);
         at += SMEW__CRC32C_LINE;
     } while (at != size);
-    return (uint32_t)~wide;
-#else
-    return smew__crc32c_copy_large(crc, copy, data, size);
-#endif
+    return ~(uint32_t)remainder;
 }
 
 static inline uint32_t smew__crc32c_take(uint32_t crc, uint8_t *copy, const uint8_t *data,
@@ -155,15 +142,21 @@ static inline uint32_t smew__crc32c_take(uint32_t crc, uint8_t *copy, const uint
 static inline uint32_t smew__crc32c_words(uint32_t crc, uint64_t first, uint64_t second,
                                           uint32_t half)
 {
-#if defined(SMEW__CRC32C_STEPS)
-    if (atomic_load_explicit(&smew__crc32c_is_hardware, memory_order_relaxed)) {
-        const uint64_t wide =
-            smew__crc32c_step_8(smew__crc32c_step_8((uint32_t)~crc, first), second);
+    uint64_t remainder = ~crc;
 
-        return ~smew__crc32c_step_4((uint32_t)wide, half);
-    }
-#endif
-    return smew__crc32c_words_any(crc, first, second, half);
+    if (!atomic_load_explicit(&smew__crc32c_is_hardware, memory_order_relaxed))
+        return smew__crc32c_words_any(crc, first, second, half);
+    remainder = smew__crc32c_add_8(smew__crc32c_add_8(remainder, first), second);
+    return ~(uint32_t)smew__crc32c_add_4(remainder, half);
+}
+
+uint32_t smew__crc32c_remainder_any(uint64_t word);
+/* What a word leaves behind: nothing for 0, and that of a ^ b is that of a ^ that of b. */
+static inline uint32_t smew__crc32c_remainder(uint64_t word)
+{
+    if (!atomic_load_explicit(&smew__crc32c_is_hardware, memory_order_relaxed))
+        return smew__crc32c_remainder_any(word);
+    return (uint32_t)smew__crc32c_add_8(0, word);
 }
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CRC-32C with the processor's instruction (step.h): SSE4.2 on x86-64, the crc extension on ARMv8.
+ * CRC-32C with the processor's instruction (word.h): SSE4.2 on x86-64, the crc extension on ARMv8.
  * The library runs anywhere, so smew__crc32c_has_hardware() is asked first.
  *
  * Eight bytes an instruction, whose result takes three cycles and of which one can begin in each:
@@ -111,45 +111,42 @@ bool smew__crc32c_has_hardware(void)
 
 #endif
 
-#if defined(SMEW__CRC32C_STEPS)
+#if defined(PIECES)
 
 uint32_t smew__crc32c_hardware(uint32_t crc, const void *data, size_t size)
 {
     const uint8_t *at = data;
-    uint64_t eight, wide;
+    uint64_t remainder, eight;
 
-    wide = PIECES(~crc, at, size);
+    remainder = PIECES(~crc, at, size);
     for (; size >= sizeof eight; size -= sizeof eight, at += sizeof eight) {
         memcpy(&eight, at, sizeof eight); /* any alignment; one load */
-        wide = smew__crc32c_step_8(wide, eight);
+        remainder = smew__crc32c_add_8(remainder, eight);
     }
-    crc = (uint32_t)wide;
     for (; size > 0; size--, at++)
-        crc = smew__crc32c_step_1(crc, *at);
-    return ~crc;
+        remainder = smew__crc32c_add_1(remainder, *at);
+    return ~(uint32_t)remainder;
 }
 
 uint32_t smew__crc32c_copy_hardware(uint32_t before, void *copy, const void *data, size_t size)
 {
-    enum { WORD = sizeof(uint64_t) };
+    enum { WORD = sizeof(uint64_t), LINE = SMEW__CRC32C_LINE };
     const uint8_t *from = data;
     uint8_t *to = copy;
-    uint64_t wide = (uint32_t)~before;
-    uint32_t crc;
+    uint64_t remainder = ~before;
     uint8_t one;
 
-    for (; size >= 4 * WORD; size -= 4 * WORD, from += 4 * WORD, to += 4 * WORD)
-        wide = smew__crc32c_copy_line(wide, to, from);
+    for (; size >= LINE; size -= LINE, from += LINE, to += LINE)
+        remainder = smew__crc32c_copy_line(remainder, to, from);
     for (; size >= WORD; size -= WORD, from += WORD, to += WORD)
-        wide = smew__crc32c_copy_8(wide, to, from);
-    crc = (uint32_t)wide;
+        remainder = smew__crc32c_copy_8(remainder, to, from);
     for (; size > 0; size--, from++, to++) {
         one = *from;
         __asm__("" : "+r"(one)); /* as smew__crc32c_copy_8() */
         *to = one;
-        crc = smew__crc32c_step_1(crc, one);
+        remainder = smew__crc32c_add_1(remainder, one);
     }
-    return ~crc;
+    return ~(uint32_t)remainder;
 }
 
 #else

@@ -65,7 +65,7 @@ static inline bool smew__cell_swap(smew__cell *cell, uint64_t from, uint64_t to)
 /* Frees each cell that names a slot: only with the slot's lock, before it is used or given up. */
 void smew__cells_sweep(struct smew__board *board, uint32_t slot);
 
-/* pairs with smew__directory_epoch and smew__directory_topic_epoch */
+/* pairs with who loads what smew__directory_epoch gives, and smew__directory_topic_epoch */
 static inline void smew__epoch_move(_Atomic uint64_t *epoch)
 {
     atomic_fetch_add_explicit(epoch, 1, memory_order_release);

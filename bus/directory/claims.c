@@ -323,11 +323,9 @@ enum smew_status smew__directory_release(struct smew__directory *directory, cons
     return status;
 }
 
-uint64_t smew__directory_epoch(const struct smew__directory *directory)
+const _Atomic uint64_t *smew__directory_epoch(const struct smew__directory *directory)
 {
-    /* Acquire, so that a lookup after it sees what the epoch stands for; as cheap as relaxed on
-     * x86.  pairs with smew__epoch_move */
-    return atomic_load_explicit(&directory->board->header.epoch, memory_order_acquire);
+    return &directory->board->header.epoch;
 }
 
 void smew__directory_each_claim(struct smew__directory *directory, smew__directory_claim_fn fn,

@@ -57,8 +57,11 @@ const char *smew__directory_path(const struct smew__directory *directory);
 
 /* ---- claims -------------------------------------------------------------------------- */
 
-/* Moves whenever a claim begins or ends: one relaxed load. */
-uint64_t smew__directory_epoch(const struct smew__directory *directory);
+/*
+ * Moves whenever a claim begins or ends; there until the directory is closed.  Loaded with acquire,
+ * so that a lookup after it sees what the epoch stands for: pairs with smew__epoch_move.
+ */
+const _Atomic uint64_t *smew__directory_epoch(const struct smew__directory *directory);
 
 /*
  * Claims an id, or a prefix with a trailing '*', for this node.

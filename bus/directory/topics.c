@@ -11,7 +11,7 @@
 
 uint64_t smew__directory_topic_epoch(const struct smew__directory *directory)
 {
-    /* pairs with smew__epoch_move, as in smew__directory_epoch */
+    /* pairs with smew__epoch_move */
     return atomic_load_explicit(&directory->board->header.topic_epoch, memory_order_acquire);
 }
 

@@ -6,6 +6,7 @@
 
 #include <smew/status.h>
 
+#include "base/crc32c/crc32c.h"
 #include "serialization/record.h"
 
 /*
@@ -19,32 +20,18 @@
  *     number  of the next record; its lower 24 bits
  *     units   where that begins, in units of 32 bytes; its lower 20 bits, twice round the largest
  *             ring
- *     check   of both: each of their bits, alone, changes three bits of it, each another three.
- *             The sum of one, two or three such changes, or of a check's own bits, is never nothing
- *             (three odd numbers of bits are not even), so up to three wrong bits are found
+ *     check   the lower 20 bits of what both, in their places, leave behind of CRC-32C: any one,
+ * two or three wrong bits of the word are found (tests/shm/segment.c flips each)
  *
  * A damaged head costs nothing: it is taken for one that says nothing new, and the next publish
  * puts it right.
  */
 enum { SMEW__HEAD_NUMBER_BITS = 24, SMEW__HEAD_UNIT_BITS = 20, SMEW__HEAD_CHECK_BITS = 20 };
 
-/*
- * The check of a number and units of that many bits.  Turning a part to the left is what changes
- * three places for each of its bits; since the gaps between the three are other ones for each part,
- * no two bits change the same places.
- */
-static inline uint64_t smew__head_check(uint64_t number, uint64_t units)
+/* The check of a word whose own is 0. */
+static inline uint64_t smew__head_check(uint64_t word)
 {
-    const unsigned bits = SMEW__HEAD_CHECK_BITS;
-    const uint64_t high = number >> bits; /* of 4 bits: nothing comes round */
-    const uint64_t low = number & ((UINT64_C(1) << bits) - 1);
-    const uint64_t low_twice = low | low << bits; /* shifted right, its lower half is turned left */
-    const uint64_t units_twice = units | units << bits;
-    const uint64_t check = units ^ units_twice >> (bits - 1) ^ units_twice >> (bits - 3) ^ low ^
-                           low_twice >> (bits - 2) ^ low_twice >> (bits - 7) ^ high ^ high << 5 ^
-                           high << 11;
-
-    return check & ((UINT64_C(1) << bits) - 1);
+    return smew__crc32c_remainder(word) & ((UINT64_C(1) << SMEW__HEAD_CHECK_BITS) - 1);
 }
 
 static inline uint64_t smew__head_pack(uint64_t number, uint64_t position)
@@ -53,9 +40,12 @@ static inline uint64_t smew__head_pack(uint64_t number, uint64_t position)
     const uint64_t units =
         position / SMEW__RECORD_ALIGNMENT & ((UINT64_C(1) << SMEW__HEAD_UNIT_BITS) - 1);
 
-    return low << (SMEW__HEAD_UNIT_BITS + SMEW__HEAD_CHECK_BITS) | units << SMEW__HEAD_CHECK_BITS |
-           smew__head_check(low, units);
+    const uint64_t word =
+        low << (SMEW__HEAD_UNIT_BITS + SMEW__HEAD_CHECK_BITS) | units << SMEW__HEAD_CHECK_BITS;
+
+    return word | smew__head_check(word);
 }
+
 /*
  * *number and *position are a record's before, and the head's after.  AGAIN: it is before that
  * record.  CORRUPT: damaged.  INVALID: it is further ahead than `most` records or a ring, or its
@@ -73,7 +63,7 @@ static inline enum smew_status smew__head_unpack(uint64_t word, uint64_t most, u
     const uint64_t bytes =
         ((units - *position / SMEW__RECORD_ALIGNMENT) & unit_mask) * SMEW__RECORD_ALIGNMENT;
 
-    if ((word & check_mask) != smew__head_check(low, units))
+    if ((word & check_mask) != smew__head_check(word & ~check_mask))
         return SMEW_CORRUPT;
     if (records > number_mask / 2)
         return SMEW_AGAIN;

@@ -27,7 +27,7 @@
  *
  *     offset  size  prefix, written by the creator before anybody else has the segment
  *          0     4  magic: 0x584D4950 ("XMIP")
- *          4     2  version of this table and of the records: 3
+ *          4     2  version of this table and of the records: 4
  *          6     2  what it is: enum smew__segment_kind
  *          8     8  size of the segment in bytes
  *         16     8  fingerprint: a hash of the offsets below, of the record header, of the byte
@@ -83,7 +83,7 @@
 
 enum {
     SMEW__SEGMENT_MAGIC = 0x584D4950,
-    SMEW__SEGMENT_VERSION = 3,
+    SMEW__SEGMENT_VERSION = 4,
     SMEW__LANE_BYTES_MIN = 4 * 1024,
     SMEW__LANE_BYTES_DEFAULT = 64 * 1024,
     SMEW__LANE_BYTES_MAX = 16 * 1024 * 1024,

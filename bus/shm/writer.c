@@ -57,40 +57,10 @@ void smew__lane_writer_fini(struct smew__lane_writer *writer)
 
 /* ---- publishing ---------------------------------------------------------------------- */
 
-static bool is_open(const struct smew__lane_writer *writer)
+void smew__lane_writer_publish_all(struct smew__lane_writer *writer)
 {
-    /* Relaxed: seen late, it costs a record that is sent again. */
-    return !writer->broken && !writer->ended &&
-           atomic_load_explicit(&writer->memory->cursors->state, memory_order_relaxed) ==
-               SMEW__LANE_OPEN;
-}
-
-/* W2 and W3. */
-static bool fits(const struct smew__lane_writer *writer, uint64_t size)
-{
-    return writer->sealed_number - writer->tail_number < writer->memory->window &&
-           writer->sealed_position + size + sizeof(struct smew__record_header) -
-                   writer->tail_position <=
-               writer->memory->ring_bytes;
-}
-
-enum smew_status smew__lane_writer_reserve(struct smew__lane_writer *writer, uint64_t body_size,
-                                           uint8_t **record)
-{
-    uint64_t size;
-
-    if (!is_open(writer))
-        return SMEW_CLOSED;
-    if (writer->reserved != 0)
-        return SMEW_BUSY;
-    if (body_size > smew__lane_writer_body_max(writer))
-        return SMEW_TOO_BIG;
-    size = sizeof(struct smew__record_header) + smew__ring_padded(body_size);
-    if (!fits(writer, size))
-        return SMEW_FULL;
-    writer->reserved = size;
-    *record = smew__ring_at(writer->memory, writer->sealed_position);
-    return SMEW_OK;
+    while (writer->head_number != writer->sealed_number)
+        smew__lane_writer_publish_next(writer, smew__lane_flight_end(writer, writer->head_number));
 }
 
 uint64_t smew__lane_writer_seal(struct smew__lane_writer *writer,

@@ -136,14 +136,46 @@ static inline uint64_t smew__lane_writer_body_max(const struct smew__lane_writer
     return smew__ring_record_max(writer->memory) - sizeof(struct smew__record_header);
 }
 
+/* May anything be written?  Seen late, that it may not costs a record that is sent again. */
+static inline bool smew__lane_writer_is_open(const struct smew__lane_writer *writer)
+{
+    return !writer->broken && !writer->ended &&
+           atomic_load_explicit(&writer->memory->cursors->state, memory_order_relaxed) ==
+               SMEW__LANE_OPEN;
+}
+
+/* W2 and W3. */
+static inline bool smew__lane_writer_fits(const struct smew__lane_writer *writer, uint64_t size)
+{
+    return writer->sealed_number - writer->tail_number < writer->memory->window &&
+           writer->sealed_position + size + sizeof(struct smew__record_header) -
+                   writer->tail_position <=
+               writer->memory->ring_bytes;
+}
+
 /*
  * Room for a record with this body, to be written in place: *record is where its header goes, the
  * body follows; the first 8 bytes of that place are not the caller's.  TOO_BIG (more than half a
  * lane), FULL (look at the answers, then wait), BUSY (another record is being written), CLOSED (the
  * consumer has left, has put the lane in quarantine, or is broken; or the end was said).
  */
-enum smew_status smew__lane_writer_reserve(struct smew__lane_writer *writer, uint64_t body_size,
-                                           uint8_t **record);
+static inline enum smew_status smew__lane_writer_reserve(struct smew__lane_writer *writer,
+                                                         uint64_t body_size, uint8_t **record)
+{
+    const uint64_t size = sizeof(struct smew__record_header) + smew__ring_padded(body_size);
+
+    if (!smew__lane_writer_is_open(writer))
+        return SMEW_CLOSED;
+    if (writer->reserved != 0)
+        return SMEW_BUSY;
+    if (body_size > smew__lane_writer_body_max(writer))
+        return SMEW_TOO_BIG;
+    if (!smew__lane_writer_fits(writer, size))
+        return SMEW_FULL;
+    writer->reserved = size;
+    *record = smew__ring_at(writer->memory, writer->sealed_position);
+    return SMEW_OK;
+}
 
 /*
  * Seals what was written, publish 1; it may be shorter than what was reserved.  The caller has
@@ -154,11 +186,11 @@ static inline uint64_t smew__lane_writer_seal_words(struct smew__lane_writer *wr
                                                     struct smew__record_words words,
                                                     uint32_t body_crc, uint64_t size)
 {
-    const struct smew__lane_memory *memory = writer->memory;
+    const struct smew__lane_memory memory = *writer->memory; /* no store changes it */
     const uint64_t number = writer->sealed_number;
     const uint64_t position = writer->sealed_position;
-    const uint64_t commit = smew__record_commit(number, memory->salt);
-    uint8_t *record = smew__ring_at(memory, position);
+    const uint64_t commit = smew__record_commit(number, memory.salt);
+    uint8_t *record = smew__ring_at(&memory, position);
     struct smew__flight *flight = smew__lane_flight(writer, number);
     const uint32_t header_crc = smew__record_words_crc(words, body_crc, commit);
 
@@ -176,28 +208,33 @@ static inline uint64_t smew__lane_writer_seal_words(struct smew__lane_writer *wr
     return number;
 }
 
-/* Commits what is sealed, publish 2 to 4. */
+/* Commits the next record that is sealed, which ends there: publish 2 to 4. */
+static inline void smew__lane_writer_publish_next(struct smew__lane_writer *writer, uint64_t end)
+{
+    const struct smew__lane_memory memory = *writer->memory; /* no store changes it */
+    const uint64_t number = writer->head_number;
+    const uint64_t commit = smew__lane_flight(writer, number)->commit;
+
+    /* Relaxed: made visible by the next line. */
+    atomic_store_explicit(smew__ring_word(&memory, end), 0, memory_order_relaxed);
+    /* Release pairs with reader_next 1: who sees the word sees the record, and the empty word. */
+    atomic_store_explicit(smew__ring_word(&memory, writer->head_position), commit,
+                          memory_order_release);
+    writer->head_number = number + 1;
+    writer->head_position = end;
+    /* Release pairs with reader_next 3: who sees the head sees the commit words before it. */
+    atomic_store_explicit(&memory.header->head, smew__head_pack(number + 1, end),
+                          memory_order_release);
+}
+
+/* Commits all that is sealed; out of line, or one in line. */
+void smew__lane_writer_publish_all(struct smew__lane_writer *writer);
 static inline void smew__lane_writer_publish(struct smew__lane_writer *writer)
 {
-    const struct smew__lane_memory *memory = writer->memory;
-
-    while (writer->head_number != writer->sealed_number) {
-        const uint64_t commit = smew__lane_flight(writer, writer->head_number)->commit;
-        const uint64_t end = smew__lane_flight_end(writer, writer->head_number);
-
-        /* Relaxed: made visible by the next line. */
-        atomic_store_explicit(smew__ring_word(memory, end), 0, memory_order_relaxed);
-        /* Release pairs with reader_next 1: who sees the word sees the record, and the empty word.
-         */
-        atomic_store_explicit(smew__ring_word(memory, writer->head_position), commit,
-                              memory_order_release);
-        writer->head_number++;
-        writer->head_position = end;
-        /* Release pairs with reader_next 3: who sees the head sees the commit words before it. */
-        atomic_store_explicit(&memory->header->head,
-                              smew__head_pack(writer->head_number, writer->head_position),
-                              memory_order_release);
-    }
+    if (writer->sealed_number - writer->head_number == 1)
+        smew__lane_writer_publish_next(writer, writer->sealed_position);
+    else
+        smew__lane_writer_publish_all(writer);
 }
 
 /* What must_ring has to do when somebody sleeps, or did a moment ago; `armed` as it was seen. */

@@ -135,13 +135,30 @@ static void test_words(void **state)
     }
 }
 
+static void test_remainders(void **state)
+{
+    struct support_random random = support_random_seeded();
+
+    (void)state;
+    assert_int_equal(smew__crc32c_remainder(0), 0);
+    for (int i = 0; i < 1000; i++) {
+        const uint64_t word = support_random_next(&random);
+        const uint64_t other = support_random_next(&random);
+
+        assert_int_equal(smew__crc32c_remainder(word),
+                         ~smew__crc32c_portable(UINT32_MAX, &word, sizeof word));
+        assert_int_equal(smew__crc32c_remainder_any(word), smew__crc32c_remainder(word));
+        assert_int_equal(smew__crc32c_remainder(word ^ other),
+                         smew__crc32c_remainder(word) ^ smew__crc32c_remainder(other));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_published_values),
-        cmocka_unit_test(test_ways_agree),
-        cmocka_unit_test(test_copies),
-        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_published_values), cmocka_unit_test(test_ways_agree),
+        cmocka_unit_test(test_copies),           cmocka_unit_test(test_words),
+        cmocka_unit_test(test_remainders),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -173,16 +173,16 @@ static void a_buried_node_hosts_nothing(bool in_process)
     assert_int_equal(kit_claim(victim, "x"), SMEW_OK);
     assert_int_equal(kit_claim(c, "*"), SMEW_OK);
     kit_crash(victim);
-    epoch = smew__directory_epoch(b);
+    epoch = *smew__directory_epoch(b);
     topic_epoch = smew__directory_topic_epoch(b);
     assert_true(smew__directory_bury(b, dead));
-    assert_true(smew__directory_epoch(b) > epoch);
+    assert_true(*smew__directory_epoch(b) > epoch);
     assert_true(smew__directory_topic_epoch(b) > topic_epoch);
     kit_expect_host(b, "x", c);
     kit_expect_host(c, "x", c);
-    epoch = smew__directory_epoch(b);
+    epoch = *smew__directory_epoch(b);
     assert_true(smew__directory_bury(c, dead)); /* dead, and it need not be told twice */
-    assert_int_equal(smew__directory_epoch(b), epoch);
+    assert_int_equal(*smew__directory_epoch(b), epoch);
     victim = kit_open(in_process);
     assert_int_equal(smew__directory_self(victim).slot, dead.slot);
     assert_int_equal(smew__directory_self(victim).generation, dead.generation + 1);
@@ -199,25 +199,25 @@ static void the_epoch_moves_with_claims_only(bool in_process)
 {
     struct smew__directory *a = kit_open(in_process);
     struct smew__directory *b = kit_open(in_process);
-    uint64_t epoch = smew__directory_epoch(b);
+    uint64_t epoch = *smew__directory_epoch(b);
 
     assert_int_equal(kit_claim(a, "*"), SMEW_OK);
-    assert_true(smew__directory_epoch(b) > epoch);
-    epoch = smew__directory_epoch(b);
+    assert_true(*smew__directory_epoch(b) > epoch);
+    epoch = *smew__directory_epoch(b);
     assert_int_equal(kit_claim(a, "*"), SMEW_EXISTS);
     assert_int_equal(kit_claim(b, "*"), SMEW_CLAIMED);
     assert_int_equal(smew__directory_subscribe(a, "t"), SMEW_OK);
-    assert_int_equal(smew__directory_epoch(b), epoch);
+    assert_int_equal(*smew__directory_epoch(b), epoch);
     assert_int_equal(kit_claim(b, "x"), SMEW_AGAIN);
-    epoch = smew__directory_epoch(a);
+    epoch = *smew__directory_epoch(a);
     assert_int_equal(smew__directory_confirm(b, "x"), SMEW_OK);
-    assert_true(smew__directory_epoch(a) > epoch);
-    epoch = smew__directory_epoch(a);
+    assert_true(*smew__directory_epoch(a) > epoch);
+    epoch = *smew__directory_epoch(a);
     assert_int_equal(smew__directory_release(b, "x"), SMEW_OK);
-    assert_true(smew__directory_epoch(a) > epoch);
-    epoch = smew__directory_epoch(b);
+    assert_true(*smew__directory_epoch(a) > epoch);
+    epoch = *smew__directory_epoch(b);
     smew__directory_close(a);
-    assert_true(smew__directory_epoch(b) > epoch);
+    assert_true(*smew__directory_epoch(b) > epoch);
     smew__directory_close(b);
 }
 

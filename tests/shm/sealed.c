@@ -147,7 +147,7 @@ static void test_sealed_take_the_ring(void **state)
 static void test_abort_behind_sealed(void **state)
 {
     struct lane lane;
-    uint8_t *record;
+    uint8_t *record = NULL;
 
     (void)state;
     lane_open(&lane, RING, WINDOW);

@@ -128,13 +128,13 @@ static void test_golden_prefixes(void **state)
     assert_true(prefix.salt == memory.salt);
     prefix.salt = 0;
     expect_hex((const uint8_t *)&prefix, sizeof prefix,
-               "50494d5803000100003000000000000096425ab251c129430807060504030201"
+               "50494d5804000100003000000000000096425ab251c129430807060504030201"
                "0000000000000000181716151413121120272625242322210010000080000000");
     memcpy(&prefix, memory.cursor_memory.data, sizeof prefix);
     assert_true(prefix.salt == memory.salt);
     prefix.salt = 0;
     expect_hex((const uint8_t *)&prefix, sizeof prefix,
-               "50494d5803000200001000000000000096425ab251c129430807060504030201"
+               "50494d5804000200001000000000000096425ab251c129430807060504030201"
                "0000000000000000181716151413121120272625242322210001000080000000");
     smew__lane_memory_fini(&memory);
 }
@@ -306,6 +306,15 @@ static void check_head(uint64_t number, uint64_t position)
     assert_int_equal(see(number, position, (uint64_t)-WINDOW, (uint64_t)-RING), SMEW_AGAIN);
 }
 
+static void test_golden_heads(void **state)
+{
+    (void)state;
+    assert_true(smew__head_pack(0, 0) == 0);
+    assert_true(smew__head_pack(1, 96) == UINT64_C(0x1000039b4cd));
+    assert_true(smew__head_pack(UINT64_C(0x123456789abcdef0), UINT64_C(0x0fedcba987654320)) ==
+                UINT64_C(0xbcdef0b2a19154ac));
+}
+
 static void test_head(void **state)
 {
     static const unsigned bits[] = {0, 20, 24, 25, 32, 44, 60, 63};
@@ -356,6 +365,7 @@ int main(void)
         SUPPORT_TEST(test_salts_differ),
         SUPPORT_TEST(test_sizes),
         SUPPORT_TEST(test_golden_prefixes),
+        SUPPORT_TEST(test_golden_heads),
         SUPPORT_TEST(test_prefixes_are_checked),
         SUPPORT_TEST(test_sizes_are_checked),
         SUPPORT_TEST(test_other_fds),

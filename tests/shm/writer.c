@@ -13,7 +13,7 @@ enum { RING = SMEW__LANE_BYTES_MIN, WINDOW = 8, LINE = SMEW__RECORD_ALIGNMENT };
 static void test_what_fits(void **state)
 {
     struct lane lane;
-    uint8_t *record;
+    uint8_t *record = NULL;
 
     (void)state;
     lane_open(&lane, RING, WINDOW);
@@ -109,7 +109,7 @@ static void test_one_at_a_time(void **state)
 {
     struct smew__record_header header;
     struct lane lane;
-    uint8_t *record;
+    uint8_t *record = NULL;
 
     (void)state;
     lane_open(&lane, RING, WINDOW);
@@ -125,7 +125,7 @@ static void test_one_at_a_time(void **state)
 static void test_abort(void **state)
 {
     struct lane lane;
-    uint8_t *record;
+    uint8_t *record = NULL;
 
     (void)state;
     lane_open(&lane, RING, WINDOW);
@@ -147,7 +147,7 @@ static void test_shortened(void **state)
 {
     struct smew__record_header header;
     struct lane lane;
-    uint8_t *record;
+    uint8_t *record = NULL;
 
     (void)state;
     lane_open(&lane, RING, WINDOW);
@@ -173,7 +173,7 @@ static void test_shortened(void **state)
 static void test_what_payloads_leave_behind(void **state)
 {
     struct lane lane;
-    uint8_t *record;
+    uint8_t *record = NULL;
 
     (void)state;
     lane_open(&lane, RING, WINDOW);
