@@ -94,6 +94,26 @@ static inline uint64_t smew__crc32c_take_line(uint64_t remainder, uint8_t *to, c
 
 #endif
 
+/* Whole lines, and few: then the functions in line may be used.  Once true it stays true. */
+static inline bool smew__crc32c_takes_few(size_t size)
+{
+    return size % SMEW__CRC32C_LINE == 0 && size != 0 && size <= SMEW__CRC32C_FEW &&
+           atomic_load_explicit(&smew__crc32c_is_hardware, memory_order_relaxed);
+}
+
+static inline uint32_t smew__crc32c_copy_few(uint32_t crc, uint8_t *copy, const uint8_t *data,
+                                             size_t size)
+{
+    uint64_t remainder = ~crc;
+    size_t at = 0;
+
+    do {
+        remainder = smew__crc32c_copy_line(remainder, copy + at, data + at);
+        at += SMEW__CRC32C_LINE;
+    } while (at != size);
+    return ~(uint32_t)remainder;
+}
+
 /*
  * Copies bytes that do not overlap, and goes on from `crc` with the copy: each byte is loaded once,
  * whoever writes to `data` meanwhile.  Few go through registers, so that nothing is loaded that was
@@ -101,6 +121,8 @@ static inline uint64_t smew__crc32c_take_line(uint64_t remainder, uint8_t *to, c
  */
 static inline uint32_t smew__crc32c_copy(uint32_t crc, void *copy, const void *data, size_t size)
 {
+    if (smew__crc32c_takes_few(size))
+        return smew__crc32c_copy_few(crc, copy, data, size);
     if (size <= SMEW__CRC32C_FEW &&
         atomic_load_explicit(&smew__crc32c_is_hardware, memory_order_relaxed))
         return smew__crc32c_copy_hardware(crc, copy, data, size);
@@ -108,16 +130,10 @@ static inline uint32_t smew__crc32c_copy(uint32_t crc, void *copy, const void *d
 }
 
 /*
- * The same for a reader, in line: `copy` is memory that nobody else writes, and `size` a multiple
- * of SMEW__CRC32C_LINE.  With two thirds of the instructions, since the sum's words are not loaded
- * one by one.  takes_few: may take_few be used for this size?  Once true it stays true.
+ * The same for a reader: `copy` is memory that nobody else writes, and `size` a multiple of
+ * SMEW__CRC32C_LINE.  With two thirds of the instructions, since the sum's words are not loaded one
+ * by one.
  */
-static inline bool smew__crc32c_takes_few(size_t size)
-{
-    return size != 0 && size <= SMEW__CRC32C_FEW && size % SMEW__CRC32C_LINE == 0 &&
-           atomic_load_explicit(&smew__crc32c_is_hardware, memory_order_relaxed);
-}
-
 static inline uint32_t smew__crc32c_take_few(uint32_t crc, uint8_t *copy, const uint8_t *data,
                                              size_t size)
 {
