@@ -27,10 +27,10 @@ void smew__handler_enter(struct smew_bus *bus, struct smew_message *message)
     smew__list_init(&smew__handling.sends);
 }
 
-void smew__handler_enter_run(struct smew_bus *bus, struct smew_message *message)
+struct smew__handler_context *smew__handler_prepare(void)
 {
-    smew__handler_enter(bus, message);
-    smew__handling.cause = NULL;
+    smew__handler_enter(NULL, NULL);
+    return &smew__handling;
 }
 
 bool smew__handler_keep(struct smew__handler_context *handler)

@@ -34,10 +34,34 @@ void smew__handler_run(struct smew_bus *bus, struct smew__due *due);
 
 /* Marks the thread as inside a handler; leave commits its sends.  Without the lock. */
 void smew__handler_enter(struct smew_bus *bus, struct smew_message *message);
-/* The same for a message that is no delivery yet (lane_run.h). */
-void smew__handler_enter_run(struct smew_bus *bus, struct smew_message *message);
 /* Makes sure that a message has a delivery, which something may wait for.  False: no memory. */
 bool smew__handler_keep(struct smew__handler_context *handler);
 void smew__handler_leave(struct smew_bus *bus);
+
+/*
+ * The same in line, for who handles messages one after the other that are no deliveries yet
+ * (lane_run.h).  prepare gives the thread's context; leave leaves it as it was prepared.
+ */
+struct smew__handler_context *smew__handler_prepare(void);
+
+static inline void smew__handler_enter_run(struct smew__handler_context *context,
+                                           struct smew_bus *bus, struct smew_message *message)
+{
+    context->bus = bus;
+    context->message = message;
+}
+
+static inline void smew__handler_leave_run(struct smew__handler_context *context,
+                                           struct smew_bus *bus)
+{
+    /* Whatever its handler did that leaves something to do leaves one of these. */
+    if (context->bus != bus || context->cause || context->speaker ||
+        !smew__list_empty(&context->sends)) {
+        smew__handler_leave(bus);
+        (void)smew__handler_prepare();
+    }
+    context->bus = NULL;
+    context->message = NULL;
+}
 
 #endif

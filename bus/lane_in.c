@@ -299,6 +299,19 @@ static void note_entry(struct smew__lane_in *lane, uint64_t number, enum smew__e
         (struct smew__entry){.sequence = number, .stream = lane->stream, .state = (uint8_t)state};
 }
 
+/* So many in a row, with no address to be found for each. */
+static void note_done(struct smew__lane_in *lane, uint64_t number, uint64_t count)
+{
+    const uint32_t stream = lane->stream;
+    struct smew__entry *entry = entry_of(lane, number);
+
+    for (; count > 0; count--) {
+        *entry =
+            (struct smew__entry){.sequence = number++, .stream = stream, .state = SMEW__ENTRY_DONE};
+        entry = (number & (lane->window - 1)) == 0 ? lane->entries : entry + 1;
+    }
+}
+
 static void note_in_flight(struct smew__lane_in *lane, uint64_t number)
 {
     note_entry(lane, number, SMEW__ENTRY_IN_FLIGHT);
@@ -309,7 +322,7 @@ static void note_in_flight(struct smew__lane_in *lane, uint64_t number)
 void smew__lane_in_admitted(struct smew__lane_in *lane, uint64_t number)
 {
     lane->chain->barriers.clock++;
-    smew__lane_reader_note(&lane->reader, 1, lane->bus->run.position);
+    smew__lane_reader_note(&lane->reader, 1, lane->reader.next_position);
     note_in_flight(lane, number);
 }
 
@@ -318,9 +331,8 @@ void smew__lane_in_ran(struct smew__lane_in *lane, uint64_t number, uint64_t cou
     if (count == 0)
         return;
     lane->chain->barriers.clock += count;
-    smew__lane_reader_note(&lane->reader, count, lane->bus->run.position);
-    for (uint64_t i = number; i != number + count; i++)
-        note_entry(lane, i, SMEW__ENTRY_DONE);
+    smew__lane_reader_note(&lane->reader, count, lane->reader.next_position);
+    note_done(lane, number, count);
     smew__lane_reader_complete_all(&lane->reader, number, count);
     publish(lane);
 }

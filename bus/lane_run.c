@@ -20,6 +20,9 @@
 #include "bus/outbox.h"
 #include "serialization/record_plain.h"
 
+/* Out of line, so that what each message does has the registers. */
+#define APART __attribute__((noinline))
+
 enum outcome {
     RAN,
     NOTHING, /* there is none */
@@ -71,13 +74,12 @@ bool smew__lane_run_begin(struct smew__lane_in *lane)
     struct smew__envelope *envelope = &run->message->envelope;
 
     if (!smew__list_empty(&bus->due) || bus->closing || smew__outbox_pauses(bus) ||
-        lane->chain->barriers.targets.count > 0 || !lane->inbound ||
+        lane->chain->barriers.targets.count > 0 || !lane->inbound || lane->reader.searching ||
         !make_room(run, (size_t)lane->memory.ring_bytes / 2 + 1))
         return false;
     run->lane = lane;
     run->working = false;
     run->settled = run->next = lane->reader.next_number;
-    run->position = lane->reader.next_position;
     run->bytes = 0;
     run->in_place = 0;
     run->most = smew__lane_reader_room(&lane->reader);
@@ -85,6 +87,7 @@ bool smew__lane_run_begin(struct smew__lane_in *lane)
     memcpy(run->source, lane->sender->address, run->source_size + 1);
     envelope->id.node = lane->sender->node;
     envelope->id.stream = lane->stream;
+    run->message->delivery.result = SMEW_OK; /* another one ends the run */
     return true;
 }
 
@@ -201,46 +204,134 @@ static const struct smew__lane_taker *find_taker(struct smew__lane_in *lane, uin
     return taker;
 }
 
-/* The record as a message that the handler may see; false: it is none of ours. */
-static bool make_message(struct smew__lane_in *lane, const struct smew__lane_record *record)
+/*
+ * What the header of a plain record says but for its body's CRC, and what follows from it.  Most
+ * records say what the one before said: a message of the same size, to the same machine, in the
+ * same millisecond.  Then the record's number and body are all that is new, and all that is left to
+ * check.
+ */
+struct saying {
+    struct smew__record_words words;
+    uint64_t registered; /* the node's, as long as it is */
+    smew_handler_fn handler;
+    void *user;
+    size_t extension_size; /* of the source's text; 0: it is implied */
+    size_t payload_size;
+    size_t body_size;
+    bool in_place;
+    bool easy; /* it is a payload alone, and small: smew__crc32c_take_few() is all there is to it */
+};
+
+/* No node has counted so far. */
+static const struct saying said_nothing = {.registered = UINT64_MAX};
+
+static bool says_the_same(const struct saying *saying, struct smew__record_words words,
+                          const struct smew_bus *bus)
+{
+    /* Relaxed: a change that is not seen yet is one that a running handler does not see either. */
+    return words.sizes == saying->words.sizes && words.meaning == saying->words.meaning &&
+           saying->registered == atomic_load_explicit(&bus->registered, memory_order_relaxed);
+}
+
+/* The message is one of those that say this. */
+static void fill(struct smew__lane_run *run, const struct saying *saying,
+                 const struct smew__record_header *header)
+{
+    struct smew__envelope *envelope = &run->message->envelope;
+
+    envelope->source = (struct smew__text){run->source, run->source_size};
+    envelope->content = (enum smew_content)header->content;
+    envelope->sent_ns = smew__record_sent_ns(header);
+    envelope->payload = run->copy + saying->extension_size;
+    envelope->payload_size = saying->payload_size;
+    if (!saying->in_place) /* as the padding does it, if there is some */
+        run->copy[saying->extension_size + saying->payload_size] = '\0';
+}
+
+/* False: the record is none of ours. */
+APART static bool understand(struct smew__lane_in *lane, struct smew__record_words words,
+                             struct saying *saying)
 {
     struct smew__lane_run *run = &lane->bus->run;
-    struct smew__envelope *envelope = &run->message->envelope;
-    const struct smew__record_header *header = &record->header;
-    bool in_place = smew__lane_in_reads_in_place(lane->bus, header->payload_size);
-    const struct smew__text implied = {run->source, run->source_size};
-    const uint8_t *body = in_place ? record->body : run->copy;
-    struct smew__record_plain plain;
+    const struct smew__lane_taker *taker;
+    const struct smew__lane_name *target, *event;
+    struct smew__record_header header;
+    bool in_place;
 
-    if (smew__lane_record_check(record, in_place ? NULL : run->copy) ||
-        !smew__record_plain_read(header, body, implied, &plain) || (in_place && plain.source.size))
+    if (!smew__ring_words(&lane->memory, words, &header) || !smew__record_may_be_plain(&header))
+        return false;
+    target = smew__lane_name_numbered(&lane->targets, header.target);
+    event = smew__lane_name_numbered(&lane->events, header.event);
+    if (!target || !event)
+        return false;
+    taker = find_taker(lane, header.target, target);
+    in_place = smew__lane_in_reads_in_place(lane->bus, header.payload_size);
+    if (!taker->handler || (in_place && header.extension_words))
         return false; /* a text is never read where it lies */
-    if (!in_place)
-        run->copy[smew__record_plain_extension(&plain) + plain.payload_size] = '\0';
-    run->in_place += in_place;
-    run->bytes += plain.payload_size;
-    envelope->id.sequence = record->number;
-    envelope->source = plain.source.size ? plain.source : implied;
-    envelope->content = plain.content;
-    envelope->payload = plain.payload;
-    envelope->payload_size = plain.payload_size;
-    envelope->sent_ns = smew__record_sent_ns(header);
+    *saying = (struct saying){
+        .words = words,
+        .registered = taker->registered,
+        .handler = taker->handler,
+        .user = taker->user,
+        .extension_size = (size_t)header.extension_words * SMEW__RECORD_WORD,
+        .payload_size = header.payload_size,
+        .body_size = (size_t)smew__record_size(&header) - sizeof header,
+        .in_place = in_place,
+    };
+    saying->easy = !in_place && saying->body_size == saying->payload_size &&
+                   smew__crc32c_takes_few(saying->body_size);
+    /* They are there for as long as the lane is, which has the message in flight. */
+    run->message->envelope.target = (struct smew__text){target->text, target->size};
+    run->message->envelope.event = (struct smew__text){event->text, event->size};
+    fill(run, saying, &header);
     return true;
 }
 
+/* The source's text, which is the beginning of the copy.  False: it is no such text. */
+static bool read_source(struct smew__lane_run *run, const struct saying *saying)
+{
+    const struct smew__text implied = {run->source, run->source_size};
+
+    return smew__record_plain_read_source(run->copy, saying->extension_size, implied,
+                                          &run->message->envelope.source);
+}
+
+/* The record's body, copied and checked; false: it is none of ours. */
+APART static bool take_body(struct smew__lane_in *lane, uint32_t crc, const struct saying *saying)
+{
+    struct smew__lane_run *run = &lane->bus->run;
+    const uint8_t *body = smew__lane_reader_body(&lane->reader);
+    const uint8_t *checked = saying->in_place ? body : run->copy;
+    const size_t used = saying->extension_size + saying->payload_size;
+
+    if (smew__lane_body_check(body, saying->body_size, crc, saying->in_place ? NULL : run->copy) ||
+        (saying->extension_size != 0 && !read_source(run, saying)) ||
+        !smew__record_is_padded(checked, used, SMEW__RECORD_ALIGNMENT))
+        return false;
+    if (saying->in_place)
+        run->message->envelope.payload = body;
+    run->in_place += saying->in_place;
+    return true;
+}
+
+/* The same when that is easy. */
+static bool take_easy_body(struct smew__lane_in *lane, uint32_t crc, const struct saying *saying)
+{
+    return smew__crc32c_take_few(0, lane->bus->run.copy, smew__lane_reader_body(&lane->reader),
+                                 saying->body_size) == crc;
+}
+
 /* `reading` is given back meanwhile.  False: the handler forked, and this is the child. */
-static bool work(struct smew_bus *bus, const struct smew__lane_taker *taker)
+static bool work(struct smew_bus *bus, const struct saying *saying,
+                 struct smew__handler_context *context)
 {
     struct smew_message *message = bus->run.message;
-    smew_handler_fn handler = taker->handler;
-    void *user = taker->user;
 
-    message->delivery.result = SMEW_OK;
     bus->run.working = true;
     smew__biased_leave(&bus->turns.reading);
-    smew__handler_enter_run(bus, message);
-    handler(bus, message, user);
-    smew__handler_leave(bus);
+    smew__handler_enter_run(context, bus, message);
+    saying->handler(bus, message, saying->user);
+    smew__handler_leave_run(context, bus);
     if (!smew__bus_ours(bus))
         return false;
     smew__biased_enter(&bus->turns.reading);
@@ -248,7 +339,7 @@ static bool work(struct smew_bus *bus, const struct smew__lane_taker *taker)
 }
 
 /* What the message at work became is complete, as far as its handler goes. */
-static enum outcome settle_current(struct smew_bus *bus)
+APART static enum outcome settle_current(struct smew_bus *bus)
 {
     struct smew_message *current = bus->run.current;
 
@@ -259,31 +350,24 @@ static enum outcome settle_current(struct smew_bus *bus)
     return OVER;
 }
 
-static enum outcome run_record(struct smew__lane_in *lane)
+static enum outcome run_record(struct smew__lane_in *lane, struct saying *saying,
+                               struct smew__handler_context *context)
 {
     struct smew_bus *bus = lane->bus;
     struct smew__lane_run *run = &bus->run;
-    const struct smew__lane_taker *taker;
-    struct smew__lane_record record;
-    const struct smew__lane_name *target, *event;
+    struct smew__ring_line line;
 
-    if (!smew__lane_reader_look(&lane->reader, &record))
+    if (!smew__lane_reader_look(&lane->reader, &line))
         return smew__lane_reader_peek(&lane->reader) ? OTHER : NOTHING;
-    if (!smew__record_may_be_plain(&record.header))
+    if (!says_the_same(saying, line.words, bus) && !understand(lane, line.words, saying))
         return OTHER;
-    target = smew__lane_name_numbered(&lane->targets, record.header.target);
-    event = smew__lane_name_numbered(&lane->events, record.header.event);
-    if (!target || !event)
+    if (!(saying->easy ? take_easy_body(lane, line.body_crc, saying)
+                       : take_body(lane, line.body_crc, saying)))
         return OTHER;
-    taker = find_taker(lane, record.header.target, target);
-    if (!taker->handler || !make_message(lane, &record))
-        return OTHER;
-    /* They are there for as long as the lane is, which has the message in flight. */
-    run->message->envelope.target = (struct smew__text){target->text, target->size};
-    run->message->envelope.event = (struct smew__text){event->text, event->size};
-    smew__lane_reader_pass(&lane->reader, &record);
-    run->position = lane->reader.next_position;
-    if (!work(bus, taker))
+    run->message->envelope.id.sequence = lane->reader.next_number;
+    run->bytes += saying->payload_size;
+    smew__lane_reader_pass(&lane->reader, saying->body_size);
+    if (!work(bus, saying, context))
         return OVER;
     if (!run->lane)
         return settle_current(bus);
@@ -313,6 +397,8 @@ static bool comes_soon(const struct smew__lane_in *lane)
 enum smew__lane_run_end smew__lane_run(struct smew__lane_in *lane, struct smew__lane_pass *pass)
 {
     struct smew_bus *bus = lane->bus;
+    struct smew__handler_context *context = smew__handler_prepare();
+    struct saying saying = said_nothing;
     uint64_t most = bus->run.most;
     enum outcome outcome = RAN;
     unsigned count = 0;
@@ -322,7 +408,7 @@ enum smew__lane_run_end smew__lane_run(struct smew__lane_in *lane, struct smew__
     if (pass->runs && most > pass->runs - pass->ran)
         most = pass->runs - pass->ran;
     while (count < most && outcome == RAN) {
-        outcome = run_record(lane);
+        outcome = run_record(lane, &saying, context);
         count += outcome == RAN || outcome == OVER;
         if (outcome == NOTHING && count >= STREAM && comes_soon(lane))
             outcome = RAN;

@@ -22,8 +22,10 @@
  * for any id while there is one, and is asked again when it is over.
  *
  * Which handler an id has is kept with the lane, by the id's number, for as long as
- * bus->registered has not changed.  The order of a pair (G5): nothing is due when a run begins, and
- * there is no barrier in the lane.
+ * bus->registered has not changed.  What a header says is found out once for records in a row that
+ * say the same but for number and body: size, names, handler, time; each record's header CRC and
+ * body are checked, whatever was said before.  The order of a pair (G5): nothing is due when a run
+ * begins, and there is no barrier in the lane.
  *
  * Death: nothing is completed before its handler returned, as ever.
  */

@@ -107,7 +107,6 @@ struct smew__lane_run {
     uint64_t in_place;            /* payloads of them */
     struct smew_message *message; /* what handlers see, again and again */
     struct smew_message *current; /* the delivery that it became */
-    uint64_t position;            /* behind the record that was passed last */
     uint8_t *copy;                /* of a record's body */
     size_t copy_size;
     size_t source_size;

@@ -9,6 +9,7 @@
  * implied, and which has a content type, a payload, and nothing else.
  */
 
+#include "base/bytes.h"
 #include "base/crc32c/crc32c.h"
 #include "serialization/record.h"
 
@@ -123,13 +124,22 @@ static inline bool smew__record_may_be_plain(const struct smew__record_header *h
            header->extension_words <= SMEW__RECORD_PLAIN_EXTENSION_MAX / SMEW__RECORD_WORD;
 }
 
-/* From here up to the next multiple of `unit` there are zeros. */
+/*
+ * From here up to the next multiple of `unit`, which is one of SMEW__RECORD_WORD, there are zeros.
+ * Each byte is loaded once.
+ */
 static inline bool smew__record_is_padded(const uint8_t *body, size_t used, size_t unit)
 {
-    static const uint8_t zeros[SMEW__RECORD_ALIGNMENT];
-    const size_t padding = -used % unit;
+    const size_t first = used / SMEW__RECORD_WORD * SMEW__RECORD_WORD;
+    const size_t end = used + -used % unit;
+    uint64_t found;
 
-    return padding == 0 || memcmp(body + used, zeros, padding) == 0;
+    if (used == end)
+        return true;
+    found = smew__get_le64(body + first) >> 8 * (used - first);
+    for (size_t at = first + SMEW__RECORD_WORD; at != end; at += SMEW__RECORD_WORD)
+        found |= smew__get_le64(body + at);
+    return found == 0;
 }
 
 /* An extension that is a source's text, which has to be said, and nothing else. */

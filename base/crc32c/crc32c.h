@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/crc32c/word.h"
 
@@ -33,6 +34,86 @@ extern _Atomic bool smew__crc32c_is_hardware;
 uint32_t smew__crc32c_copy_large(uint32_t crc, void *copy, const void *data, size_t size);
 uint32_t smew__crc32c_words_any(uint32_t crc, uint64_t first, uint64_t second, uint32_t half);
 
+enum {
+    SMEW__CRC32C_LINE = 32,
+    SMEW__CRC32C_FEW = 256, /* bytes that are copied and summed in one step */
+};
+
+/*
+ * Adds eight bytes, and copies them; any alignment.  They are loaded once, whoever writes there
+ * meanwhile: what was copied is what is summed, and the compiler may not look again.
+ */
+static inline uint64_t smew__crc32c_copy_8(uint64_t remainder, uint8_t *to, const uint8_t *from)
+{
+    uint64_t eight;
+
+    memcpy(&eight, from, sizeof eight);
+    __asm__("" : "+r"(eight));
+    memcpy(to, &eight, sizeof eight);
+    return smew__crc32c_add_8(remainder, eight);
+}
+
+/* The same with 32 bytes. */
+static inline uint64_t smew__crc32c_copy_line(uint64_t remainder, uint8_t *to, const uint8_t *from)
+{
+    remainder = smew__crc32c_copy_8(remainder, to, from);
+    remainder = smew__crc32c_copy_8(remainder, to + 8, from + 8);
+    remainder = smew__crc32c_copy_8(remainder, to + 16, from + 16);
+    return smew__crc32c_copy_8(remainder, to + 24, from + 24);
+}
+
+#if defined(__x86_64__)
+
+/*
+ * The same into memory that nobody else writes: the line is copied in two loads, and summed where
+ * the copy is.
+ */
+static inline uint64_t smew__crc32c_take_line(uint64_t remainder, uint8_t *to, const uint8_t *from)
+{
+    typedef uint64_t two_words __attribute__((vector_size(16)));
+    typedef uint64_t any_word __attribute__((aligned(1), may_alias));
+    const any_word *words = (const any_word *)(const void *)to;
+    two_words low, high;
+
+    memcpy(&low, from, sizeof low);
+    memcpy(&high, from + sizeof low, sizeof high);
+    __asm__("" : "+x"(low), "+x"(high)); /* loaded once */
+    memcpy(to, &low, sizeof low);
+    memcpy(to + sizeof low, &high, sizeof high);
+    for (int i = 0; i < 4; i++)
+        __asm__("crc32q %1, %0" : "+r"(remainder) : "m"(words[i]));
+    return remainder;
+}
+
+#else
+
+static inline uint64_t smew__crc32c_take_line(uint64_t remainder, uint8_t *to, const uint8_t *from)
+{
+    return smew__crc32c_copy_line(remainder, to, from);
+}
+
+#endif
+
+/* Whole lines, and few: then the functions in line may be used.  Once true it stays true. */
+static inline bool smew__crc32c_takes_few(size_t size)
+{
+    return size % SMEW__CRC32C_LINE == 0 && size != 0 && size <= SMEW__CRC32C_FEW &&
+           atomic_load_explicit(&smew__crc32c_is_hardware, memory_order_relaxed);
+}
+
+static inline uint32_t smew__crc32c_copy_few(uint32_t crc, uint8_t *copy, const uint8_t *data,
+                                             size_t size)
+{
+    uint64_t remainder = ~crc;
+    size_t at = 0;
+
+    do {
+        remainder = smew__crc32c_copy_line(remainder, copy + at, data + at);
+        at += SMEW__CRC32C_LINE;
+    } while (at != size);
+    return ~(uint32_t)remainder;
+}
+
 /*
  * Copies bytes that do not overlap, and goes on from `crc` with the copy: each byte is loaded once,
  * whoever writes to `data` meanwhile.  Few go through registers, so that nothing is loaded that was
@@ -40,9 +121,37 @@ uint32_t smew__crc32c_words_any(uint32_t crc, uint64_t first, uint64_t second, u
  */
 static inline uint32_t smew__crc32c_copy(uint32_t crc, void *copy, const void *data, size_t size)
 {
-    if (size <= 256 && atomic_load_explicit(&smew__crc32c_is_hardware, memory_order_relaxed))
+    if (smew__crc32c_takes_few(size))
+        return smew__crc32c_copy_few(crc, copy, data, size);
+    if (size <= SMEW__CRC32C_FEW &&
+        atomic_load_explicit(&smew__crc32c_is_hardware, memory_order_relaxed))
         return smew__crc32c_copy_hardware(crc, copy, data, size);
     return smew__crc32c_copy_large(crc, copy, data, size);
+}
+
+/*
+ * The same for a reader: `copy` is memory that nobody else writes, and `size` a multiple of
+ * SMEW__CRC32C_LINE.  With two thirds of the instructions, since the sum's words are not loaded one
+ * by one.
+ */
+static inline uint32_t smew__crc32c_take_few(uint32_t crc, uint8_t *copy, const uint8_t *data,
+                                             size_t size)
+{
+    uint64_t remainder = ~crc;
+    size_t at = 0;
+
+    do {
+        remainder = smew__crc32c_take_line(remainder, copy + at, data + at);
+        at += SMEW__CRC32C_LINE;
+    } while (at != size);
+    return ~(uint32_t)remainder;
+}
+
+static inline uint32_t smew__crc32c_take(uint32_t crc, uint8_t *copy, const uint8_t *data,
+                                         size_t size)
+{
+    return smew__crc32c_takes_few(size) ? smew__crc32c_take_few(crc, copy, data, size)
+                                        : smew__crc32c_copy_large(crc, copy, data, size);
 }
 
 /* Of 20 bytes that are in registers: two words and half a word, as they would lie in memory. */

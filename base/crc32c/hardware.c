@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CRC-32C with the processor's instruction: SSE4.2 on x86-64, the crc extension on ARMv8.  Only
- * these functions are compiled for the newer processor; the rest of the library runs anywhere, so
- * smew__crc32c_has_hardware() is asked first.
+ * CRC-32C with the processor's instruction (word.h): SSE4.2 on x86-64, the crc extension on ARMv8.
+ * The library runs anywhere, so smew__crc32c_has_hardware() is asked first.
  *
  * Eight bytes an instruction, whose result takes three cycles and of which one can begin in each:
  * one after the other a third of what the processor can do.  On x86-64 three pieces of the bytes
@@ -21,9 +20,7 @@
 #include <wmmintrin.h>
 
 #define TARGET __attribute__((target("sse4.2,pclmul")))
-#define CRC_8(crc, value) _mm_crc32_u64(crc, value)
-#define CRC_PIECES(crc, at, size) ((size) < THREE_LEAST ? (crc) : add_pieces(crc, &(at), &(size)))
-#define CRC_1(crc, value) _mm_crc32_u8(crc, value)
+#define PIECES(crc, at, size) ((size) < THREE_LEAST ? (crc) : add_pieces(crc, &(at), &(size)))
 
 bool smew__crc32c_has_hardware(void)
 {
@@ -98,17 +95,7 @@ TARGET static uint32_t add_pieces(uint32_t crc, const uint8_t **at, size_t *size
 
 #include <sys/auxv.h>
 
-#define TARGET
-#define CRC_8(crc, value) smew__crc32c_add_8(crc, value)
-#define CRC_1(crc, value) add_one(crc, value)
-#define CRC_PIECES(crc, at, size) (crc)
-
-/* In assembler, since gcc and clang do not agree on how the intrinsics are had. */
-static inline uint32_t add_one(uint32_t crc, uint8_t value)
-{
-    __asm__(".arch_extension crc\n\tcrc32cb %w0, %w0, %w1" : "+r"(crc) : "r"(value));
-    return crc;
-}
+#define PIECES(crc, at, size) (crc)
 
 bool smew__crc32c_has_hardware(void)
 {
@@ -124,61 +111,42 @@ bool smew__crc32c_has_hardware(void)
 
 #endif
 
-#if defined(TARGET)
+#if defined(PIECES)
 
-TARGET uint32_t smew__crc32c_hardware(uint32_t crc, const void *data, size_t size)
+uint32_t smew__crc32c_hardware(uint32_t crc, const void *data, size_t size)
 {
     const uint8_t *at = data;
-    uint64_t eight;
+    uint64_t remainder, eight;
 
-    crc = CRC_PIECES(~crc, at, size);
+    remainder = PIECES(~crc, at, size);
     for (; size >= sizeof eight; size -= sizeof eight, at += sizeof eight) {
         memcpy(&eight, at, sizeof eight); /* any alignment; one load */
-        crc = (uint32_t)CRC_8(crc, eight);
+        remainder = smew__crc32c_add_8(remainder, eight);
     }
     for (; size > 0; size--, at++)
-        crc = CRC_1(crc, *at);
-    return ~crc;
+        remainder = smew__crc32c_add_1(remainder, *at);
+    return ~(uint32_t)remainder;
 }
 
-/*
- * Adds eight bytes, and copies them; any alignment.  They are loaded once, whoever writes there
- * meanwhile: what was copied is what is summed, and the compiler may not look again.
- */
-TARGET static inline uint64_t copy_eight(uint64_t crc, uint8_t *to, const uint8_t *from)
+uint32_t smew__crc32c_copy_hardware(uint32_t before, void *copy, const void *data, size_t size)
 {
-    uint64_t eight;
-
-    memcpy(&eight, from, sizeof eight);
-    __asm__("" : "+r"(eight));
-    memcpy(to, &eight, sizeof eight);
-    return CRC_8(crc, eight);
-}
-
-TARGET uint32_t smew__crc32c_copy_hardware(uint32_t before, void *copy, const void *data,
-                                           size_t size)
-{
-    enum { WORD = sizeof(uint64_t) };
+    enum { WORD = sizeof(uint64_t), LINE = SMEW__CRC32C_LINE };
     const uint8_t *from = data;
     uint8_t *to = copy;
-    uint64_t crc = ~before; /* of 32 bits: so wide for the instruction */
+    uint64_t remainder = ~before;
     uint8_t one;
 
-    for (; size >= 4 * WORD; size -= 4 * WORD, from += 4 * WORD, to += 4 * WORD) {
-        crc = copy_eight(crc, to, from);
-        crc = copy_eight(crc, to + WORD, from + WORD);
-        crc = copy_eight(crc, to + 2 * WORD, from + 2 * WORD);
-        crc = copy_eight(crc, to + 3 * WORD, from + 3 * WORD);
-    }
+    for (; size >= LINE; size -= LINE, from += LINE, to += LINE)
+        remainder = smew__crc32c_copy_line(remainder, to, from);
     for (; size >= WORD; size -= WORD, from += WORD, to += WORD)
-        crc = copy_eight(crc, to, from);
+        remainder = smew__crc32c_copy_8(remainder, to, from);
     for (; size > 0; size--, from++, to++) {
         one = *from;
-        __asm__("" : "+r"(one)); /* as above */
+        __asm__("" : "+r"(one)); /* as smew__crc32c_copy_8() */
         *to = one;
-        crc = CRC_1((uint32_t)crc, one);
+        remainder = smew__crc32c_add_1(remainder, one);
     }
-    return ~(uint32_t)crc;
+    return ~(uint32_t)remainder;
 }
 
 #else
@@ -190,7 +158,7 @@ uint32_t smew__crc32c_hardware(uint32_t crc, const void *data, size_t size)
 
 uint32_t smew__crc32c_copy_hardware(uint32_t before, void *copy, const void *data, size_t size)
 {
-    return smew__crc32c_portable(crc, memcpy(copy, data, size), size);
+    return smew__crc32c_portable(before, memcpy(copy, data, size), size);
 }
 
 #endif

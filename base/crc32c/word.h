@@ -27,6 +27,14 @@ static inline uint64_t smew__crc32c_add_4(uint64_t remainder, uint32_t half)
     return low;
 }
 
+static inline uint64_t smew__crc32c_add_1(uint64_t remainder, uint8_t byte)
+{
+    uint32_t low = (uint32_t)remainder;
+
+    __asm__("crc32b %1, %0" : "+r"(low) : "q"(byte));
+    return low;
+}
+
 #elif defined(__aarch64__) && !defined(__AARCH64EB__)
 
 static inline uint64_t smew__crc32c_add_8(uint64_t remainder, uint64_t word)
@@ -38,6 +46,12 @@ static inline uint64_t smew__crc32c_add_8(uint64_t remainder, uint64_t word)
 static inline uint64_t smew__crc32c_add_4(uint64_t remainder, uint32_t half)
 {
     __asm__(".arch_extension crc\n\tcrc32cw %w0, %w0, %w1" : "+r"(remainder) : "r"(half));
+    return remainder;
+}
+
+static inline uint64_t smew__crc32c_add_1(uint64_t remainder, uint8_t byte)
+{
+    __asm__(".arch_extension crc\n\tcrc32cb %w0, %w0, %w1" : "+r"(remainder) : "r"(byte));
     return remainder;
 }
 
@@ -53,6 +67,12 @@ static inline uint64_t smew__crc32c_add_8(uint64_t remainder, uint64_t word)
 static inline uint64_t smew__crc32c_add_4(uint64_t remainder, uint32_t half)
 {
     (void)half;
+    return remainder;
+}
+
+static inline uint64_t smew__crc32c_add_1(uint64_t remainder, uint8_t byte)
+{
+    (void)byte;
     return remainder;
 }
 

@@ -32,13 +32,13 @@ enum smew_status smew__lane_reader_init(struct smew__lane_reader *reader,
         .memory = memory,
         .done = done,
         .next_number = memory->first_number,
-        .next_position = memory->first_position,
         .taken_position = memory->first_position,
         .taken = memory->first_number,
         .completed = memory->first_number,
         .published = memory->first_number,
         .losses_at = memory->first_number,
     };
+    smew__lane_reader_move(reader, memory->first_position);
     return SMEW_OK;
 }
 
@@ -78,7 +78,8 @@ static enum smew_status lose(struct smew__lane_reader *reader, uint64_t count, u
 
     reader->searching = false;
     reader->next_number += count;
-    reader->next_position = reader->taken_position = position;
+    smew__lane_reader_move(reader, position);
+    reader->taken_position = position;
     reader->taken = reader->next_number;
     for (uint64_t i = 0; i < count; i++)
         smew__lane_reader_complete(reader, first + i, SMEW_CORRUPT);
@@ -203,7 +204,7 @@ static enum smew_status take(struct smew__lane_reader *reader, uint64_t commit,
 {
     if (!smew__lane_reader_take(reader, commit, record))
         return search_on(reader);
-    smew__lane_reader_pass(reader, record);
+    smew__lane_reader_pass(reader, record->body_size);
     smew__lane_reader_note(reader, 1, reader->next_position);
     return SMEW_OK;
 }

@@ -93,6 +93,7 @@ struct smew__lane_reader {
     uint8_t *done; /* by number, a ring of `window` */
     uint64_t next_number;
     uint64_t next_position;
+    const uint8_t *next; /* in the ring, where that is */
     uint64_t taken_position;
     uint64_t taken; /* next_number, but for records that were passed and not noted */
     uint64_t completed;
@@ -134,7 +135,7 @@ static inline uint64_t smew__lane_reader_commit(const struct smew__lane_reader *
 static inline bool smew__lane_reader_is_committed(const struct smew__lane_reader *reader,
                                                   uint64_t commit)
 {
-    const _Atomic uint64_t *word = smew__ring_word(reader->memory, reader->next_position);
+    const _Atomic uint64_t *word = (const _Atomic uint64_t *)(const void *)reader->next;
 
     /* Acquire pairs with publish 3: header and body are there, and the word behind is empty. */
     return atomic_load_explicit(word, memory_order_acquire) == commit;
@@ -155,33 +156,46 @@ static inline bool smew__lane_reader_take(const struct smew__lane_reader *reader
     if (!smew__ring_header(memory, reader->next_position, commit, &record->header))
         return false;
     record->number = reader->next_number;
-    record->body = smew__ring_at(memory, reader->next_position) + sizeof record->header;
+    record->body = reader->next + sizeof record->header;
     record->body_size = smew__record_size(&record->header) - sizeof record->header;
     return true;
 }
 
-/* The next record, if it is there and its header is right; false: only next knows why. */
+/*
+ * The next record's header, if it is there and its CRC is right; false: only next knows why.  Not
+ * while it is searched for.
+ */
 static inline bool smew__lane_reader_look(const struct smew__lane_reader *reader,
-                                          struct smew__lane_record *record)
+                                          struct smew__ring_line *line)
 {
     uint64_t commit = smew__lane_reader_commit(reader);
 
-    return !reader->quarantined && !reader->searching &&
-           smew__lane_reader_is_committed(reader, commit) &&
-           smew__lane_reader_take(reader, commit, record);
+    return !reader->quarantined && smew__lane_reader_is_committed(reader, commit) &&
+           smew__ring_line(reader->next, commit, line);
 }
 
-/* It is taken. */
-static inline void smew__lane_reader_pass(struct smew__lane_reader *reader,
-                                          const struct smew__lane_record *record)
+/* The next record's body, in the ring: hostile memory may change under the reader. */
+static inline const uint8_t *smew__lane_reader_body(const struct smew__lane_reader *reader)
 {
-    const struct smew__lane_memory *memory = reader->memory;
+    return reader->next + sizeof(struct smew__record_header);
+}
 
+/* What follows begins here. */
+static inline void smew__lane_reader_move(struct smew__lane_reader *reader, uint64_t position)
+{
+    reader->next_position = position;
+    reader->next = smew__ring_at(reader->memory, position);
+}
+
+/* It is taken, with a body of this size. */
+static inline void smew__lane_reader_pass(struct smew__lane_reader *reader, uint64_t body_size)
+{
     reader->next_number++;
-    reader->next_position += sizeof record->header + record->body_size;
+    smew__lane_reader_move(reader,
+                           reader->next_position + sizeof(struct smew__record_header) + body_size);
     /* The producer's lines take long to come: the next record's are on their way meanwhile. */
-    __builtin_prefetch(smew__ring_at(memory, reader->next_position));
-    __builtin_prefetch(smew__ring_at(memory, reader->next_position + SMEW__LANE_AHEAD));
+    __builtin_prefetch(reader->next);
+    __builtin_prefetch(reader->next + SMEW__LANE_AHEAD);
 }
 
 /*
@@ -193,17 +207,26 @@ void smew__lane_reader_note(struct smew__lane_reader *reader, uint64_t count, ui
 uint64_t smew__lane_reader_room(const struct smew__lane_reader *reader);
 
 /*
- * Copies the body to `copy` (body_size bytes) and checks it there; or, with `copy` NULL, checks it
- * in place.  OK or CORRUPT; touches nothing of a reader, so it may run without the reader's lock.
+ * Copies a body to `copy`, which nobody else writes, and checks it there; or, with `copy` NULL,
+ * checks it in place.  OK or CORRUPT; touches nothing of a reader, so it may run without the
+ * reader's lock.
  */
+static inline enum smew_status smew__lane_body_check(const uint8_t *body, size_t size, uint32_t crc,
+                                                     uint8_t *copy)
+{
+    static_assert(SMEW__RECORD_ALIGNMENT % SMEW__CRC32C_LINE == 0, "a body is whole lines");
+    uint32_t found =
+        copy != NULL ? smew__crc32c_take(0, copy, body, size) : smew__crc32c(0, body, size);
+
+    return found == crc ? SMEW_OK : SMEW_CORRUPT;
+}
+
+/* The same with a record's. */
 static inline enum smew_status smew__lane_record_check(const struct smew__lane_record *record,
                                                        uint8_t *copy)
 {
-    const size_t size = (size_t)record->body_size;
-    uint32_t crc = copy != NULL ? smew__crc32c_copy(0, copy, record->body, size)
-                                : smew__crc32c(0, record->body, size);
-
-    return crc == record->header.body_crc ? SMEW_OK : SMEW_CORRUPT;
+    return smew__lane_body_check(record->body, (size_t)record->body_size, record->header.body_crc,
+                                 copy);
 }
 
 /* ---- the rest ------------------------------------------------------------------------- */

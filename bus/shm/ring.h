@@ -45,14 +45,21 @@ static inline uint64_t smew__ring_record_max(const struct smew__lane_memory *mem
     return memory->ring_bytes / 2;
 }
 
+/* A header, but for its commit word. */
+struct smew__ring_line {
+    struct smew__record_words words;
+    uint32_t body_crc;
+    uint32_t header_crc;
+};
+
 /*
- * Copies the header of the record that has this commit word, once, whatever the word in the ring
- * is; true when its CRC is right and its size possible.
+ * Copies the header of the record that is here and has this commit word, once, whatever the word in
+ * the ring is; true when its CRC is right.
  */
-static inline bool smew__ring_header(const struct smew__lane_memory *memory, uint64_t position,
-                                     uint64_t commit, struct smew__record_header *header)
+static inline bool smew__ring_line(const uint8_t *record, uint64_t commit,
+                                   struct smew__ring_line *line)
 {
-    const _Atomic uint64_t *ring = smew__ring_word(memory, position);
+    const _Atomic uint64_t *ring = (const _Atomic uint64_t *)(const void *)record;
     /* Relaxed: ordered by who looked at the commit word or the head before.  Atomic, so that each
        word is loaded once, whoever writes there meanwhile. */
     const struct smew__record_words words = {
@@ -63,12 +70,36 @@ static inline bool smew__ring_header(const struct smew__lane_memory *memory, uin
     uint32_t crcs[2]; /* of the body and the header */
 
     memcpy(crcs, &both, sizeof crcs);
+    line->words = words;
+    line->body_crc = crcs[0];
+    line->header_crc = crcs[1];
+    return crcs[1] == smew__record_words_crc(words, crcs[0], commit);
+}
+
+/* What these words say, as a header without commit word and CRCs; true when its size is possible.
+ */
+static inline bool smew__ring_words(const struct smew__lane_memory *memory,
+                                    struct smew__record_words words,
+                                    struct smew__record_header *header)
+{
+    *header = (struct smew__record_header){0};
+    memcpy((uint8_t *)header + sizeof header->commit, &words, sizeof words);
+    return smew__record_size(header) <= smew__ring_record_max(memory);
+}
+
+/* Both, and the whole header: true when it is right, and its size possible. */
+static inline bool smew__ring_header(const struct smew__lane_memory *memory, uint64_t position,
+                                     uint64_t commit, struct smew__record_header *header)
+{
+    struct smew__ring_line line;
+
+    if (!smew__ring_line(smew__ring_at(memory, position), commit, &line) ||
+        !smew__ring_words(memory, line.words, header))
+        return false;
     header->commit = commit;
-    memcpy((uint8_t *)header + sizeof commit, &words, sizeof words);
-    header->body_crc = crcs[0];
-    header->header_crc = crcs[1];
-    return crcs[1] == smew__record_words_crc(words, crcs[0], commit) &&
-           smew__record_size(header) <= smew__ring_record_max(memory);
+    header->body_crc = line.body_crc;
+    header->header_crc = line.header_crc;
+    return true;
 }
 
 #endif
