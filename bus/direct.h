@@ -9,6 +9,7 @@
  * and so does what may not overtake something that went that way.
  */
 
+#include "base/inline.h"
 #include "bus/handler.h"
 #include "bus/lane_out.h"
 #include "bus/send.h"
@@ -50,8 +51,8 @@ void smew__direct_release(struct smew__direct_loan *loan);
  * What is sealed in the lane is sent: committed at once, or when the calling thread's handler
  * returns.  `context` is the thread's, or NULL.  With the producer's lock held.
  */
-static inline void smew__direct_sent(struct smew__producer *producer, struct smew__lane_out *lane,
-                                     const struct smew__handler_context *context)
+SMEW__INLINE void smew__direct_sent(struct smew__producer *producer, struct smew__lane_out *lane,
+                                    const struct smew__handler_context *context)
 {
     if (context && context->bus == producer->bus)
         smew__speaker_sealed(producer, lane);

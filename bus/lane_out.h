@@ -39,6 +39,7 @@
 
 #include <stdatomic.h>
 
+#include "base/inline.h"
 #include "base/sync/biased.h"
 #include "bus/behind.h"
 #include "bus/lane_record.h"
@@ -170,7 +171,7 @@ void smew__lanes_watch(struct smew_bus *bus);
 void smew__lanes_stats(const struct smew_bus *bus, struct smew_bus_stats *stats);
 
 /* Commits what is sealed in it, and rings.  With the producer's lock held. */
-static inline void smew__lane_out_commit(struct smew__lane_out *lane)
+SMEW__INLINE void smew__lane_out_commit(struct smew__lane_out *lane)
 {
     struct smew__lane_writer *writer = &lane->writer;
     atomic_uint_fast64_t *sent = &lane->producer->sent;

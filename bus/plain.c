@@ -8,16 +8,14 @@
 
 #include <string.h>
 
+#include "base/inline.h"
 #include "bus/direct.h"
 #include "bus/options.h"
 #include "bus/plain_record.h"
 
-/* Once with options and once without: the compiler leaves out what is not there. */
-#define INLINE static inline __attribute__((always_inline))
-
 enum { TOGETHER = 16 }; /* records that are committed at once: nobody waits long for the first */
 
-INLINE struct smew__trail *trail_of(struct smew__producer *producer, const char *target)
+SMEW__INLINE struct smew__trail *trail_of(struct smew__producer *producer, const char *target)
 {
     struct smew__trail *trail = producer->latest;
 
@@ -29,7 +27,7 @@ INLINE struct smew__trail *trail_of(struct smew__producer *producer, const char 
 }
 
 /* The names' numbers, which the receiver knows; 0: it may not know one of them. */
-INLINE uint64_t find_names(struct smew__trail *trail, const char *event)
+SMEW__INLINE uint64_t find_names(struct smew__trail *trail, const char *event)
 {
     struct smew__lane_out *lane = trail->lane;
 
@@ -61,8 +59,8 @@ bool smew__plain_may(const struct smew_bus *bus, const struct smew_send_options 
 }
 
 /* Has this thread a lane for such messages?  Its producer, or NULL. */
-INLINE struct smew__producer *producer_of(struct smew_bus *bus,
-                                          const struct smew_send_options *options)
+SMEW__INLINE struct smew__producer *producer_of(struct smew_bus *bus,
+                                                const struct smew_send_options *options)
 {
     if (!smew__bus_ours(bus) || !smew__plain_may(bus, options) ||
         !smew__speaker_may(bus, smew__handler_current(), options && options->source))
@@ -82,19 +80,26 @@ struct common {
     struct smew__text source;
 };
 
-/* Writes a message: its lane, or NULL when it is not plain after all, or there is no room. */
-INLINE struct smew__lane_out *put(struct smew__producer *producer,
-                                  const struct smew_outgoing *message, const struct common *common)
+/* The numbers of its names, and *trail; 0: it is not plain after all. */
+SMEW__INLINE uint64_t find(struct smew__producer *producer, const struct smew_outgoing *message,
+                           struct smew__trail **trail)
 {
-    struct smew__trail *trail = trail_of(producer, message->target);
+    *trail = trail_of(producer, message->target);
+    if (!*trail || !smew__plain_is_ready(producer, *trail))
+        return 0;
+    return find_names(*trail, message->event);
+}
+
+/* Writes a message: its lane, or NULL when there is no room. */
+SMEW__INLINE struct smew__lane_out *put(struct smew__producer *producer,
+                                        const struct smew_outgoing *message,
+                                        struct smew__trail *trail, uint64_t names,
+                                        const struct common *common)
+{
     const struct smew__record_plain plain = {
         .source = common->source, .payload = message->payload, .payload_size = message->size_bytes};
-    uint64_t names;
 
-    if (!trail || !smew__plain_is_ready(producer, trail))
-        return NULL;
-    names = find_names(trail, message->event);
-    if (!names || !smew__plain_write(producer, trail, names, common->meaning, &plain))
+    if (!smew__plain_write(producer, trail, names, common->meaning, &plain))
         return NULL;
     return trail->lane;
 }
@@ -119,8 +124,8 @@ static bool find_source(struct smew__producer *producer, const char *source,
 }
 
 /* With the producer's lock held. */
-INLINE struct common common_of(struct smew__producer *producer,
-                               const struct smew_send_options *options)
+SMEW__INLINE struct common common_of(struct smew__producer *producer,
+                                     const struct smew_send_options *options)
 {
     struct smew__record_plain plain = {.content = options ? options->content : SMEW_CONTENT_RAW};
     const uint64_t time = smew__plain_time(producer);
@@ -132,18 +137,21 @@ INLINE struct common common_of(struct smew__producer *producer,
                            .source = plain.source};
 }
 
-INLINE bool send_one(struct smew__producer *producer, const struct smew_outgoing *message,
-                     const struct smew_send_options *options)
+SMEW__INLINE bool send_one(struct smew__producer *producer, const struct smew_outgoing *message,
+                           const struct smew_send_options *options)
 {
     struct smew__lane_out *lane = NULL;
+    struct smew__trail *trail;
     struct common common;
+    uint64_t names;
 
     if (!is_complete(producer->bus, message))
         return false;
     smew__biased_enter(&producer->lock);
     common = common_of(producer, options);
-    if (common.meaning)
-        lane = put(producer, message, &common);
+    names = common.meaning ? find(producer, message, &trail) : 0;
+    if (names)
+        lane = put(producer, message, trail, names, &common);
     if (lane)
         smew__direct_sent(producer, lane, smew__handler_current());
     smew__biased_leave(&producer->lock);
@@ -157,7 +165,13 @@ bool smew__plain_send(struct smew_bus *bus, const struct smew_outgoing *message,
 
     if (!producer)
         return false;
-    return options ? send_one(producer, message, options) : send_one(producer, message, NULL);
+    return send_one(producer, message, options);
+}
+
+/* The same pointers, within one call, are the same texts: what was found of them still holds. */
+static inline bool is_alike(const struct smew_outgoing *message, const struct smew_outgoing *before)
+{
+    return message->target == before->target && message->event == before->event;
 }
 
 size_t smew__plain_send_many(struct smew_bus *bus, const struct smew_outgoing *messages,
@@ -165,7 +179,9 @@ size_t smew__plain_send_many(struct smew_bus *bus, const struct smew_outgoing *m
 {
     struct smew__producer *producer = producer_of(bus, options);
     struct smew__lane_out *before = NULL;
+    struct smew__trail *trail = NULL;
     struct common common;
+    uint64_t names = 0;
     size_t sent = 0;
 
     if (!producer)
@@ -175,8 +191,13 @@ size_t smew__plain_send_many(struct smew_bus *bus, const struct smew_outgoing *m
     if (!common.meaning)
         count = 0;
     for (; sent < count && is_complete(bus, &messages[sent]); sent++) {
-        struct smew__lane_out *lane = put(producer, &messages[sent], &common);
+        const struct smew_outgoing *message = &messages[sent];
+        struct smew__lane_out *lane = NULL;
 
+        if (sent == 0 || !is_alike(message, message - 1) || !smew__plain_is_ready(producer, trail))
+            names = find(producer, message, &trail);
+        if (names)
+            lane = put(producer, message, trail, names, &common);
         if (before && (lane != before || sent % TOGETHER == 0))
             smew__direct_sent(producer, before, smew__handler_current());
         before = lane;

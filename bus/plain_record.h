@@ -7,6 +7,7 @@
  * prepared.c, which has found them.  With the producer's lock held, on its thread.
  */
 
+#include "base/inline.h"
 #include "bus/tick.h"
 #include "bus/trail.h"
 #include "serialization/record_plain.h"
@@ -40,9 +41,9 @@ static inline uint64_t smew__plain_time(struct smew__producer *producer)
  * target and event, smew__record_plain_names()), the payload's size and `meaning`, and so of
  * `plain` only source and payload matter.  False: there is no room.
  */
-static inline __attribute__((always_inline)) bool
-smew__plain_write(struct smew__producer *producer, struct smew__trail *trail, uint64_t names,
-                  uint64_t meaning, const struct smew__record_plain *plain)
+SMEW__INLINE bool smew__plain_write(struct smew__producer *producer, struct smew__trail *trail,
+                                    uint64_t names, uint64_t meaning,
+                                    const struct smew__record_plain *plain)
 {
     struct smew__lane_writer *writer = &trail->lane->writer;
     const struct smew__record_words words = {

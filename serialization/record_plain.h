@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/crc32c/crc32c.h"
+#include "base/inline.h"
 #include "serialization/record.h"
 
 enum {
@@ -103,8 +104,8 @@ static inline uint64_t smew__record_plain_sizes(const struct smew__record_plain 
 uint32_t smew__record_plain_write_source(struct smew__text source, uint8_t *extension);
 
 /* Writes the body, padding included: its CRC. */
-static inline uint32_t smew__record_plain_write(const struct smew__record_plain *plain,
-                                                uint8_t *body)
+SMEW__INLINE uint32_t smew__record_plain_write(const struct smew__record_plain *plain,
+                                               uint8_t *body)
 {
     static const uint8_t zeros[SMEW__RECORD_ALIGNMENT];
     const size_t extension_size = smew__record_plain_extension(plain);

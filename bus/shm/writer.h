@@ -76,6 +76,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/inline.h"
 #include "base/sync/fence.h"
 #include "bus/shm/ring.h"
 #include "bus/shm/segment.h"
@@ -159,8 +160,8 @@ static inline bool smew__lane_writer_fits(const struct smew__lane_writer *writer
  * lane), FULL (look at the answers, then wait), BUSY (another record is being written), CLOSED (the
  * consumer has left, has put the lane in quarantine, or is broken; or the end was said).
  */
-static inline enum smew_status smew__lane_writer_reserve(struct smew__lane_writer *writer,
-                                                         uint64_t body_size, uint8_t **record)
+SMEW__INLINE enum smew_status smew__lane_writer_reserve(struct smew__lane_writer *writer,
+                                                        uint64_t body_size, uint8_t **record)
 {
     const uint64_t size = sizeof(struct smew__record_header) + smew__ring_padded(body_size);
 
@@ -182,9 +183,9 @@ static inline enum smew_status smew__lane_writer_reserve(struct smew__lane_write
  * written the body, zeros up to a multiple of 32 behind it.  `size` is the record's, as its words
  * say.  Returns the record's number.
  */
-static inline uint64_t smew__lane_writer_seal_words(struct smew__lane_writer *writer,
-                                                    struct smew__record_words words,
-                                                    uint32_t body_crc, uint64_t size)
+SMEW__INLINE uint64_t smew__lane_writer_seal_words(struct smew__lane_writer *writer,
+                                                   struct smew__record_words words,
+                                                   uint32_t body_crc, uint64_t size)
 {
     const struct smew__lane_memory memory = *writer->memory; /* no store changes it */
     const uint64_t number = writer->sealed_number;
@@ -209,7 +210,7 @@ static inline uint64_t smew__lane_writer_seal_words(struct smew__lane_writer *wr
 }
 
 /* Commits the next record that is sealed, which ends there: publish 2 to 4. */
-static inline void smew__lane_writer_publish_next(struct smew__lane_writer *writer, uint64_t end)
+SMEW__INLINE void smew__lane_writer_publish_next(struct smew__lane_writer *writer, uint64_t end)
 {
     const struct smew__lane_memory memory = *writer->memory; /* no store changes it */
     const uint64_t number = writer->head_number;
@@ -229,7 +230,7 @@ static inline void smew__lane_writer_publish_next(struct smew__lane_writer *writ
 
 /* Commits all that is sealed; out of line, or one in line. */
 void smew__lane_writer_publish_all(struct smew__lane_writer *writer);
-static inline void smew__lane_writer_publish(struct smew__lane_writer *writer)
+SMEW__INLINE void smew__lane_writer_publish(struct smew__lane_writer *writer)
 {
     if (writer->sealed_number - writer->head_number == 1)
         smew__lane_writer_publish_next(writer, writer->sealed_position);
