@@ -474,8 +474,8 @@ static bool serve(struct smew__lane_in *lane, struct smew__lane_pass *pass)
     if (may && pass->polls && !pass->takes && smew__lane_run_begin(lane)) {
         smew__bus_unlock(bus);
         may = run(lane, pass, &gone);
-        if (gone)
-            return false;
+        if (gone || !may)
+            return !gone;
         smew__bus_lock(bus);
     }
     bus->gathering = pass->polls;

@@ -269,6 +269,14 @@ static enum smew_status await(struct smew_bus *bus, uint64_t deadline_ns, size_t
     return sleep_until(bus, now_ns, deadline_ns);
 }
 
+/* Once for each smew_bus_wake(), or several. */
+static bool was_woken(struct smew_bus *bus)
+{
+    /* Relaxed: what ends a sleep is the ring behind it, which orders it. */
+    return atomic_load_explicit(&bus->woken, memory_order_relaxed) &&
+           atomic_exchange(&bus->woken, false);
+}
+
 enum smew_status smew_bus_poll(struct smew_bus *bus, uint32_t timeout_ms, size_t most)
 {
     uint64_t deadline_ns = timeout_ms ? smew__deadline_ns(timeout_ms) : 0;
@@ -285,7 +293,7 @@ enum smew_status smew_bus_poll(struct smew_bus *bus, uint32_t timeout_ms, size_t
     smew__spin_begin(&bus->spin);
     while (!status && count == 0) {
         count = run_due(bus, most);
-        if (atomic_exchange(&bus->woken, false) || count)
+        if (was_woken(bus) || count)
             break;
         status = await(bus, deadline_ns, most, &count);
     }
@@ -293,7 +301,8 @@ enum smew_status smew_bus_poll(struct smew_bus *bus, uint32_t timeout_ms, size_t
         return SMEW_FORKED;
     leave(bus);
     smew__loop_leave(bus);
-    atomic_store(&bus->polling, false);
+    /* Release pairs with the exchange of the next thread that polls. */
+    atomic_store_explicit(&bus->polling, false, memory_order_release);
     return count ? SMEW_OK : SMEW_TIMEOUT;
 }
 

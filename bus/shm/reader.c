@@ -38,7 +38,7 @@ enum smew_status smew__lane_reader_init(struct smew__lane_reader *reader,
         .published = memory->first_number,
         .losses_at = memory->first_number,
     };
-    smew__lane_reader_move(reader, memory->first_position);
+    smew__lane_reader_move(reader, memory->first_number, memory->first_position);
     return SMEW_OK;
 }
 
@@ -77,8 +77,7 @@ static enum smew_status lose(struct smew__lane_reader *reader, uint64_t count, u
     uint64_t first = reader->next_number;
 
     reader->searching = false;
-    reader->next_number += count;
-    smew__lane_reader_move(reader, position);
+    smew__lane_reader_move(reader, first + count, position);
     reader->taken_position = position;
     reader->taken = reader->next_number;
     for (uint64_t i = 0; i < count; i++)
@@ -199,10 +198,9 @@ void smew__lane_reader_note(struct smew__lane_reader *reader, uint64_t count, ui
     reader->taken_position = position;
 }
 
-static enum smew_status take(struct smew__lane_reader *reader, uint64_t commit,
-                             struct smew__lane_record *record)
+static enum smew_status take(struct smew__lane_reader *reader, struct smew__lane_record *record)
 {
-    if (!smew__lane_reader_take(reader, commit, record))
+    if (!smew__lane_reader_take(reader, record))
         return search_on(reader);
     smew__lane_reader_pass(reader, record->body_size);
     smew__lane_reader_note(reader, 1, reader->next_position);
@@ -212,7 +210,6 @@ static enum smew_status take(struct smew__lane_reader *reader, uint64_t commit,
 enum smew_status smew__lane_reader_next(struct smew__lane_reader *reader,
                                         struct smew__lane_record *record)
 {
-    uint64_t commit = smew__lane_reader_commit(reader);
     struct smew__record_header header;
     struct head head;
     enum smew_status status;
@@ -223,14 +220,14 @@ enum smew_status smew__lane_reader_next(struct smew__lane_reader *reader,
         return SMEW_AGAIN;
     if (reader->searching)
         return search_on(reader);
-    if (smew__lane_reader_is_committed(reader, commit))
-        return take(reader, commit, record);
+    if (smew__lane_reader_peek(reader))
+        return take(reader, record);
     status = heed_head(reader, &head);
     if (status != SMEW_OK)
         return status;
-    if (smew__lane_reader_is_committed(reader, commit))
-        return take(reader, commit, record);
-    if (!smew__ring_header(reader->memory, reader->next_position, commit, &header))
+    if (smew__lane_reader_peek(reader))
+        return take(reader, record);
+    if (!smew__ring_header(reader->memory, reader->next_position, reader->next_commit, &header))
         return search(reader, &head);
     return lose(reader, 1, reader->next_position + smew__record_size(&header));
 }
@@ -242,8 +239,7 @@ bool smew__lane_reader_ready(const struct smew__lane_reader *reader)
 
     if (reader->quarantined || room_of(reader) == 0)
         return false;
-    if (!reader->searching &&
-        smew__lane_reader_is_committed(reader, smew__lane_reader_commit(reader)))
+    if (!reader->searching && smew__lane_reader_peek(reader))
         return true;
     status = look_ahead(reader, &head);
     return status == SMEW_OK || status == SMEW_INVALID;

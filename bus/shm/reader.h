@@ -92,6 +92,7 @@ struct smew__lane_reader {
     struct smew__lane_memory *memory;
     uint8_t *done; /* by number, a ring of `window` */
     uint64_t next_number;
+    uint64_t next_commit; /* its commit word */
     uint64_t next_position;
     const uint8_t *next; /* in the ring, where that is */
     uint64_t taken_position;
@@ -127,33 +128,22 @@ enum smew_status smew__lane_reader_next(struct smew__lane_reader *reader,
 
 enum { SMEW__LANE_AHEAD = 256 /* bytes that are fetched before they are asked for */ };
 
-static inline uint64_t smew__lane_reader_commit(const struct smew__lane_reader *reader)
-{
-    return smew__record_commit(reader->next_number, reader->memory->salt);
-}
-
-static inline bool smew__lane_reader_is_committed(const struct smew__lane_reader *reader,
-                                                  uint64_t commit)
+/* Is the next record there, as far as its commit word says?  For the thread that reads, only. */
+static inline bool smew__lane_reader_peek(const struct smew__lane_reader *reader)
 {
     const _Atomic uint64_t *word = (const _Atomic uint64_t *)(const void *)reader->next;
 
     /* Acquire pairs with publish 3: header and body are there, and the word behind is empty. */
-    return atomic_load_explicit(word, memory_order_acquire) == commit;
-}
-
-/* Is the next record there, as far as its commit word says?  For the thread that reads, only. */
-static inline bool smew__lane_reader_peek(const struct smew__lane_reader *reader)
-{
-    return smew__lane_reader_is_committed(reader, smew__lane_reader_commit(reader));
+    return atomic_load_explicit(word, memory_order_acquire) == reader->next_commit;
 }
 
 /* Its commit word was seen. */
-static inline bool smew__lane_reader_take(const struct smew__lane_reader *reader, uint64_t commit,
+static inline bool smew__lane_reader_take(const struct smew__lane_reader *reader,
                                           struct smew__lane_record *record)
 {
     const struct smew__lane_memory *memory = reader->memory;
 
-    if (!smew__ring_header(memory, reader->next_position, commit, &record->header))
+    if (!smew__ring_header(memory, reader->next_position, reader->next_commit, &record->header))
         return false;
     record->number = reader->next_number;
     record->body = reader->next + sizeof record->header;
@@ -168,10 +158,8 @@ static inline bool smew__lane_reader_take(const struct smew__lane_reader *reader
 static inline bool smew__lane_reader_look(const struct smew__lane_reader *reader,
                                           struct smew__ring_line *line)
 {
-    uint64_t commit = smew__lane_reader_commit(reader);
-
-    return !reader->quarantined && smew__lane_reader_is_committed(reader, commit) &&
-           smew__ring_line(reader->next, commit, line);
+    return !reader->quarantined && smew__lane_reader_peek(reader) &&
+           smew__ring_line(reader->next, reader->next_commit, line);
 }
 
 /* The next record's body, in the ring: hostile memory may change under the reader. */
@@ -181,8 +169,11 @@ static inline const uint8_t *smew__lane_reader_body(const struct smew__lane_read
 }
 
 /* What follows begins here. */
-static inline void smew__lane_reader_move(struct smew__lane_reader *reader, uint64_t position)
+static inline void smew__lane_reader_move(struct smew__lane_reader *reader, uint64_t number,
+                                          uint64_t position)
 {
+    reader->next_number = number;
+    reader->next_commit = smew__record_commit(number, reader->memory->salt);
     reader->next_position = position;
     reader->next = smew__ring_at(reader->memory, position);
 }
@@ -190,8 +181,7 @@ static inline void smew__lane_reader_move(struct smew__lane_reader *reader, uint
 /* It is taken, with a body of this size. */
 static inline void smew__lane_reader_pass(struct smew__lane_reader *reader, uint64_t body_size)
 {
-    reader->next_number++;
-    smew__lane_reader_move(reader,
+    smew__lane_reader_move(reader, reader->next_number + 1,
                            reader->next_position + sizeof(struct smew__record_header) + body_size);
     /* The producer's lines take long to come: the next record's are on their way meanwhile. */
     __builtin_prefetch(reader->next);
