@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The fast path of a send.  Nothing in here allocates, waits, or takes the node's lock; the
- * producer's own is its thread's but for the service thread's short visits.
+ * The fast path of a send.  Nothing in here allocates, waits, or takes the node's lock, but when
+ * the time is switched on (tick.h); the producer's own is its thread's but for the service thread's
+ * short visits.
  */
 
 #include "bus/plain.h"

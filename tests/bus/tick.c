@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "bus/node.h"
 
-enum { BURST = 600, BURSTS_MOST = 100000 };
+enum { BURST = 600, BURSTS_MOST = 100000, PLAIN = 3000 /* more than a window */ };
 
 /* The times of what the host handled. */
 struct times {
@@ -83,10 +83,36 @@ static void a_busy_node_keeps_the_time(void **state)
     kit_close(host);
 }
 
+/*
+ * Who switches the word on may be held up between looking at the clock and saying it: then others,
+ * who asked the clock themselves meanwhile, have said a later time.
+ */
+static void a_word_that_comes_late_is_not_said(void **state)
+{
+    struct times times = {0};
+    struct smew_bus *host = kit_open(NULL), *sender = kit_open(NULL);
+
+    (void)state;
+    assert_int_equal(smew_bus_register(host, "m", note, &times, NULL, NULL), SMEW_OK);
+    /* Until its names are known, and the messages plain. */
+    while (kit_stats(sender).lanes_sent < PLAIN)
+        send_burst(host, sender, &times, 1);
+    /* A lane that is full is not for plain ones either. */
+    assert_int_equal(smew_bus_flush(sender, KIT_WAIT_MS), SMEW_OK);
+    assert_true(support_wait_until(is_off, sender, KIT_WAIT_MS));
+    send_burst(host, sender, &times, 1);
+    atomic_store(&sender->tick.now_ms, times.last_ns / SMEW_NS_PER_MS - 1);
+    send_burst(host, sender, &times, 1);
+    assert_false(times.wrong);
+    kit_close(sender);
+    kit_close(host);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         SUPPORT_TEST(a_busy_node_keeps_the_time),
+        SUPPORT_TEST(a_word_that_comes_late_is_not_said),
     };
 
     kit_use("shm");
