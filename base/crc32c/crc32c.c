@@ -92,20 +92,33 @@ uint32_t smew__crc32c(uint32_t crc, const void *data, size_t size)
                           : smew__crc32c_portable(crc, data, size);
 }
 
-uint32_t smew__crc32c_copy_large(uint32_t crc, void *copy, const void *data, size_t size)
+/* Sums what was copied, or what is copied then; in pieces, so that the second step finds it near.
+ */
+static uint32_t copy_large(uint32_t crc, uint8_t *to, const uint8_t *from, size_t size, bool first)
 {
-    const uint8_t *from = data;
-    uint8_t *to = copy;
-
     while (size > 0) {
         size_t piece = size < PIECE ? size : PIECE;
 
-        crc = smew__crc32c(crc, memcpy(to, from, piece), piece);
+        if (first)
+            crc = smew__crc32c(crc, from, piece);
+        memcpy(to, from, piece);
+        if (!first)
+            crc = smew__crc32c(crc, to, piece);
         to += piece;
         from += piece;
         size -= piece;
     }
     return crc;
+}
+
+uint32_t smew__crc32c_copy_large(uint32_t crc, void *copy, const void *data, size_t size)
+{
+    return copy_large(crc, copy, data, size, true);
+}
+
+uint32_t smew__crc32c_take_large(uint32_t crc, void *copy, const void *data, size_t size)
+{
+    return copy_large(crc, copy, data, size, false);
 }
 
 uint32_t smew__crc32c_words_any(uint32_t crc, uint64_t first, uint64_t second, uint32_t half)

@@ -32,6 +32,7 @@ bool smew__crc32c_has_hardware(void);
 extern _Atomic bool smew__crc32c_is_hardware;
 
 uint32_t smew__crc32c_copy_large(uint32_t crc, void *copy, const void *data, size_t size);
+uint32_t smew__crc32c_take_large(uint32_t crc, void *copy, const void *data, size_t size);
 uint32_t smew__crc32c_words_any(uint32_t crc, uint64_t first, uint64_t second, uint32_t half);
 
 enum {
@@ -115,9 +116,10 @@ static inline uint32_t smew__crc32c_copy_few(uint32_t crc, uint8_t *copy, const 
 }
 
 /*
- * Copies bytes that do not overlap, and goes on from `crc` with the copy: each byte is loaded once,
- * whoever writes to `data` meanwhile.  Few go through registers, so that nothing is loaded that was
- * just stored; many go faster in two steps (from 512 on; by a third at 64 KiB).
+ * Copies bytes that do not overlap, and goes on from `crc` with them.  For who sends, into memory
+ * whose lines another core has: nobody writes to `data` meanwhile, or the sum is of neither.  Few
+ * go through registers; many are summed where they come from, while the lines to copy them to are
+ * on their way, and copied then.
  */
 static inline uint32_t smew__crc32c_copy(uint32_t crc, void *copy, const void *data, size_t size)
 {
@@ -130,9 +132,8 @@ static inline uint32_t smew__crc32c_copy(uint32_t crc, void *copy, const void *d
 }
 
 /*
- * The same for a reader: `copy` is memory that nobody else writes, and `size` a multiple of
- * SMEW__CRC32C_LINE.  With two thirds of the instructions, since the sum's words are not loaded one
- * by one.
+ * The same for a reader, from memory that others may write to meanwhile: each byte is loaded once,
+ * and what is summed is the copy, in memory that nobody else writes.
  */
 static inline uint32_t smew__crc32c_take_few(uint32_t crc, uint8_t *copy, const uint8_t *data,
                                              size_t size)
@@ -151,7 +152,7 @@ static inline uint32_t smew__crc32c_take(uint32_t crc, uint8_t *copy, const uint
                                          size_t size)
 {
     return smew__crc32c_takes_few(size) ? smew__crc32c_take_few(crc, copy, data, size)
-                                        : smew__crc32c_copy_large(crc, copy, data, size);
+                                        : smew__crc32c_take_large(crc, copy, data, size);
 }
 
 /* Of 20 bytes that are in registers: two words and half a word, as they would lie in memory. */

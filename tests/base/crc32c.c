@@ -91,6 +91,7 @@ static void check_copy(size_t offset, size_t size, const uint8_t *data)
     assert_int_equal(memcmp(copy + offset, data, size), 0);
     assert_int_equal(copy[offset + size], 0x5A);
     assert_int_equal(smew__crc32c_copy_large(before, copy + offset, data, size), expected);
+    assert_int_equal(smew__crc32c_take_large(before, copy + offset, data, size), expected);
     if (smew__crc32c_has_hardware())
         assert_int_equal(smew__crc32c_copy_hardware(before, copy + offset, data, size), expected);
     if (size % SMEW__CRC32C_LINE != 0)
