@@ -35,7 +35,7 @@
 #include "base/sync/fence.h"
 
 struct smew__biased {
-    _Atomic uint32_t inside;   /* the owner is; a futex */
+    _Atomic uint32_t inside;  /* the owner is; a futex */
     _Atomic uint32_t visited; /* by who has the mutex: waits, or is in */
     struct smew__mutex mutex;
 };
