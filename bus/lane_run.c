@@ -32,6 +32,7 @@ enum outcome {
 
 enum {
     STREAM = 4, /* records of a turn that are one */
+    TELL_SHARE = 8,
     PAUSES = 16,
 };
 
@@ -394,6 +395,21 @@ static bool comes_soon(const struct smew__lane_in *lane)
     return smew__lane_reader_peek(&lane->reader);
 }
 
+/* Is what was run since the last time as much as its sender should hear of? */
+static bool is_much(const struct smew__lane_in *lane)
+{
+    return lane->reader.next_position - lane->reader.taken_position >=
+           lane->memory.ring_bytes / TELL_SHARE;
+}
+
+/* A sender that waits for room goes on while the rest is run. */
+APART static void tell(struct smew_bus *bus)
+{
+    smew__bus_lock(bus);
+    settle(bus);
+    smew__bus_unlock(bus);
+}
+
 enum smew__lane_run_end smew__lane_run(struct smew__lane_in *lane, struct smew__lane_pass *pass)
 {
     struct smew_bus *bus = lane->bus;
@@ -412,6 +428,8 @@ enum smew__lane_run_end smew__lane_run(struct smew__lane_in *lane, struct smew__
         count += outcome == RAN || outcome == OVER;
         if (outcome == NOTHING && count >= STREAM && comes_soon(lane))
             outcome = RAN;
+        if (outcome == RAN && is_much(lane))
+            tell(bus);
         if (atomic_load_explicit(&bus->any_due, memory_order_relaxed))
             break;
     }
