@@ -2,8 +2,8 @@
 /*
  * smew-bench: measures smew against the reference ring and against what else there is, on this
  * computer.  The options are read here, the rows made by cells.c, survey.c, place.c or waits.c,
- * sampled by schedule.c and printed by report.c; `sync` and
- * `chart` do all of it by themselves, in sync.c and chart.c.
+ * sampled by schedule.c and printed by report.c; `sync`,
+ * `chart` and `steps` do all of it by themselves, in sync.c, chart.c and steps.c.
  *
  * Ctrl-C ends the sampling; what was sampled until then is still printed.
  */
@@ -19,6 +19,7 @@
 #include "bench/report.h"
 #include "bench/schedule.h"
 #include "bench/scratch.h"
+#include "bench/steps.h"
 #include "bench/sync.h"
 #include "bench/tables.h"
 
@@ -30,6 +31,7 @@ struct settings {
     bool list;
     bool sync;  /* no rows of peers: sync.c */
     bool chart; /* neither: chart.c */
+    bool steps; /* nor here: steps.c */
     const char *xstate;
     struct bench_filter filter;
     struct bench_plan plan;
@@ -46,7 +48,8 @@ static void on_signal(int number)
 static void usage(FILE *out)
 {
     (void)fputs(
-        "smew-bench [cells | peers | place | waits | sync | chart] [OPTION...]\n"
+        "smew-bench [cells | peers | place | waits | sync | chart | steps]\n"
+        "           [OPTION...]\n"
         "\n"
         "  cells                what smew has to reach, as ratios of paired samples (the default)\n"
         "  peers                absolute figures of every peer of this build\n"
@@ -57,6 +60,9 @@ static void usage(FILE *out)
         "                       --rounds, --sample-ms, --count (operations), --json, --list\n"
         "  chart                the chart engine and a mailbox against XState; takes the same\n"
         "                       (--count is of events) and --xstate\n"
+        "  steps                instructions of smew's side a message over shm, counted one by\n"
+        "                       one; takes --only, --size, --count (of messages a row), --json, "
+        "--list\n"
         "\n"
         "  --scheme NAME        smew only over this scheme: shm, pipe, inproc\n"
         "  --only TEXT          only rows with this text in their names\n"
@@ -167,6 +173,8 @@ static bool read_table(const char *name, struct settings *settings)
         settings->sync = true;
     else if (strcmp(name, "chart") == 0)
         settings->chart = true;
+    else if (strcmp(name, "steps") == 0)
+        settings->steps = true;
     else
         return false;
     return true;
@@ -249,9 +257,14 @@ static int run_without_peers(const struct settings *settings)
 {
     const struct bench_filter *filter = &settings->filter;
 
-    if (filter->scheme != NULL || filter->peer != NULL || filter->size > 0 ||
+    if (filter->scheme != NULL || filter->peer != NULL || (filter->size > 0 && !settings->steps) ||
         filter->producers > 0 || filter->placed || filter->waits || filter->trips_only)
         return complain("this table has no peers to choose by", "see --help");
+    if (settings->steps)
+        return bench_steps(&settings->plan, &(struct bench_steps_options){.only = filter->only,
+                                                                          .size = filter->size,
+                                                                          .list = settings->list,
+                                                                          .json = settings->json});
     if (settings->chart)
         return bench_chart(&settings->plan, &(struct bench_chart_what){.only = filter->only,
                                                                        .xstate = settings->xstate,
@@ -277,7 +290,7 @@ int main(int argument_count, char **arguments)
         return code;
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
-    if (settings.sync || settings.chart)
+    if (settings.sync || settings.chart || settings.steps)
         return run_without_peers(&settings);
     settings.plan.progress = isatty(STDERR_FILENO) != 0;
     count = settings.make_rows(&settings.filter, &rows);

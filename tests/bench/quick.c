@@ -7,6 +7,7 @@
  * Argument: the program.
  */
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 
 #include <jansson.h>
 
+#include "tests/support/step.h"
 #include "tests/support/support.h"
 
 enum { WORDS_MOST = 24, LINE_SIZE = 256, TIMEOUT_MS = 100000 };
@@ -292,6 +294,62 @@ static void charts(void **state)
     assert_int_equal(check_charts("chart --count 50 --rounds 2 --json", false), 7);
 }
 
+static int stand(void *argument)
+{
+    (void)argument;
+    support_step_stop();
+    return 0;
+}
+
+/* Skips where smew-bench says that it cannot, and where instructions are a sanitizer's. */
+static void need_steps(void)
+{
+    cpu_set_t cores;
+
+#if !defined(__x86_64__) && !defined(__aarch64__)
+    print_message("no stepping on this processor\n");
+    skip();
+#endif
+    if (SUPPORT_SANITIZED) {
+        print_message("the instructions would be the sanitizer's\n");
+        skip();
+    }
+    CPU_ZERO(&cores);
+    if (sched_getaffinity(0, sizeof(cores), &cores) != 0 || CPU_COUNT(&cores) < 2) {
+        print_message("there are not two cores\n");
+        skip();
+    }
+    print_message("where ptrace is refused this is skipped\n");
+    support_step_kill(support_step_start(stand, NULL));
+}
+
+/* Every row has a spread of as many messages as were asked for, or a sixteenth of them. */
+static void instructions(void **state)
+{
+    json_t *report, *row;
+    size_t index;
+
+    (void)state;
+    need_steps();
+    report = bench("steps --count 16 --size 128 --json");
+    assert_int_equal(json_integer_value(json_object_get(report, "size")), 128);
+    assert_int_equal(json_array_size(json_object_get(report, "rows")), 5);
+    json_array_foreach(json_object_get(report, "rows"), index, row)
+    {
+        const json_t *steps = json_object_get(row, "instructions");
+        const json_int_t samples = json_integer_value(json_object_get(steps, "samples"));
+        const double mean = json_real_value(json_object_get(steps, "mean"));
+        const char *name = json_string_value(json_object_get(row, "name"));
+
+        assert_non_null(name);
+        assert_true(json_is_null(json_object_get(row, "error")));
+        assert_int_equal(samples, strstr(name, "one call") != NULL ? 1 : 16);
+        check_spread(steps);
+        assert_true(mean > 0);
+    }
+    json_decref(report);
+}
+
 static int exit_code(const char *arguments)
 {
     const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -356,6 +414,11 @@ static void wrong_arguments_are_refused(void **state)
     assert_int_equal(exit_code("chart --only nothing-of-the-kind"), 2);
     assert_int_equal(exit_code("chart --peer smew-shm"), 2);
     assert_int_equal(exit_code("chart --count 50 --rounds 1 --xstate /nowhere"), 1);
+    assert_int_equal(exit_code("steps --list"), 0);
+    assert_int_equal(exit_code("steps --only nothing-of-the-kind"), 2);
+    assert_int_equal(exit_code("steps --scheme pipe"), 2);
+    assert_int_equal(exit_code("steps --size 65536"), 2);
+    assert_int_equal(exit_code("steps --count 100000"), 2);
     assert_int_equal(exit_code("place --scheme pipe"), 2);
     assert_int_equal(exit_code("place --size 48"), 2);
     assert_int_equal(exit_code("--unheard-of"), 2);
@@ -376,6 +439,7 @@ int main(int count, char **arguments)
         SUPPORT_TEST(in_place_against_copies),
         SUPPORT_TEST(probes_keep_or_drop),
         SUPPORT_TEST(primitives),
+        SUPPORT_TEST(instructions),
         SUPPORT_TEST(charts),
         SUPPORT_TEST(charts_beside_another_engine),
         SUPPORT_TEST(wrong_arguments_are_refused),
