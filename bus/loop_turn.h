@@ -48,7 +48,9 @@
  * by it, or is the one that made it and does it before it gives the loop back.  While it is FREE
  * the service thread is called, unless the thread that made the work has promised to do it: the
  * poller within smew_bus_poll(), which does it before it sleeps or returns; and a sender, after its
- * send. So work waits for its maker's handlers, but never longer than two periods of the guard.  A
+ * send. So work waits for its maker's handlers, but never longer than two periods of the guard. The
+ * same is true of what others make while the poller already owes some, or holds the loop and polls
+ * it for the last time before its handlers: then one kick is enough, and it is the poller's.  A
  * thread that waits on `changed` calls first.
  *
  * A sender promises only while little is in flight.  One that sends a lot calls, and so what it
@@ -56,6 +58,8 @@
  *
  * What was read goes to handlers before it is acknowledged (inbound.c), by the poller alone: its
  * sends and its acknowledgement leave in one go.
+ *
+ * All of this, but for closing and own_loop, is walked through in tests/models/loop_turn.pml.
  *
  * Order: messages leave through one window, in its order, by whoever holds the loop; nothing else
  * writes.  Death: all of this is one process's.  A thread that is held up with the loop HELD holds

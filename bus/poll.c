@@ -272,9 +272,8 @@ static enum smew_status await(struct smew_bus *bus, uint64_t deadline_ns, size_t
 /* Once for each smew_bus_wake(), or several. */
 static bool was_woken(struct smew_bus *bus)
 {
-    /* Relaxed: what ends a sleep is the ring behind it, which orders it. */
-    return atomic_load_explicit(&bus->woken, memory_order_relaxed) &&
-           atomic_exchange(&bus->woken, false);
+    /* Sequentially consistent, as quieten(): who found it rung before that writes no fd. */
+    return atomic_load(&bus->woken) && atomic_exchange(&bus->woken, false);
 }
 
 enum smew_status smew_bus_poll(struct smew_bus *bus, uint32_t timeout_ms, size_t most)
