@@ -223,14 +223,12 @@ struct saying {
     bool easy; /* it is a payload alone, and small: smew__crc32c_take_few() is all there is to it */
 };
 
-/* No node has counted so far. */
-static const struct saying said_nothing = {.registered = UINT64_MAX};
-
 static bool says_the_same(const struct saying *saying, struct smew__record_words words,
                           const struct smew_bus *bus)
 {
     /* Relaxed: a change that is not seen yet is one that a running handler does not see either. */
-    return words.sizes == saying->words.sizes && words.meaning == saying->words.meaning &&
+    return saying->handler && words.sizes == saying->words.sizes &&
+           words.meaning == saying->words.meaning &&
            saying->registered == atomic_load_explicit(&bus->registered, memory_order_relaxed);
 }
 
@@ -414,7 +412,7 @@ enum smew__lane_run_end smew__lane_run(struct smew__lane_in *lane, struct smew__
 {
     struct smew_bus *bus = lane->bus;
     struct smew__handler_context *context = smew__handler_prepare();
-    struct saying saying = said_nothing;
+    struct saying saying = {0}; /* so far nothing was said */
     uint64_t most = bus->run.most;
     enum outcome outcome = RAN;
     unsigned count = 0;

@@ -52,6 +52,14 @@ static uint64_t body_word(uint64_t number, uint64_t payload_size, uint64_t at)
     return payload_size - at < WORD ? word & ((UINT64_C(1) << (payload_size - at) * 8) - 1) : word;
 }
 
+uint8_t *lane_reserve(struct lane *lane, uint64_t body_size)
+{
+    uint8_t *record = NULL;
+
+    assert_int_equal(smew__lane_writer_reserve(&lane->writer, body_size, &record), SMEW_OK);
+    return record;
+}
+
 enum smew_status lane_write(struct lane *lane, uint32_t payload_size,
                             struct smew__record_header *header)
 {

@@ -27,6 +27,8 @@ void lane_close(struct lane *lane);
 
 /* How many bytes a record with this payload takes in the ring. */
 uint64_t lane_record_bytes(uint64_t payload_size);
+/* Room for a record with such a body; fails the test when there is none. */
+uint8_t *lane_reserve(struct lane *lane, uint64_t body_size);
 /* Writes the next record's body in place, and its header; what reserve says. */
 enum smew_status lane_write(struct lane *lane, uint32_t payload_size,
                             struct smew__record_header *header);

@@ -158,6 +158,8 @@ void shm_raw_commit(struct shm_raw *raw, struct smew__record_header header, cons
     uint8_t *record = NULL;
 
     assert_int_equal(smew__lane_writer_reserve(&raw->writer, padded, &record), SMEW_OK);
+    if (!record)
+        return; /* not reached, which the analyzer does not know */
     memset(record + ALIGNMENT, 0, padded);
     if (header.payload_size > 0)
         memcpy(record + ALIGNMENT + (body - header.payload_size), payload, header.payload_size);
