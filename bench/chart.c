@@ -20,6 +20,7 @@
 
 #include "bench/chart_side.h"
 #include "bench/choose.h"
+#include "bench/json.h"
 #include "bench/load.h"
 #include "bench/report.h"
 
@@ -331,18 +332,13 @@ static bool print_json(struct row *const *chosen, size_t count, double others)
     const char *version = version_of(chosen, count);
     json_t *array = json_array();
     json_t *report;
-    bool fine;
 
     for (size_t i = 0; i < count; i++)
         (void)json_array_append_new(array, row_json(chosen[i]));
     report = json_pack("{s:s, s:o, s:f, s:o}", "version", smew_version(), "xstate",
                        version != NULL ? json_string(version) : json_null(), "others", others,
                        "rows", array);
-    fine = report != NULL &&
-           json_dumpf(report, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) == 0 &&
-           puts("") >= 0 && fflush(stdout) == 0;
-    json_decref(report);
-    return fine;
+    return bench_json_print(report, stdout);
 }
 
 /* ---- the whole ----------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <smew/version.h>
 
+#include "bench/json.h"
 #include "bench/report.h"
 #include "bench/tables.h"
 
@@ -109,14 +110,10 @@ bool bench_report_json(FILE *out, const struct bench_row *rows, size_t count, do
 {
     json_t *array = json_array();
     json_t *report;
-    bool fine;
 
     for (size_t i = 0; i < count; i++)
         (void)json_array_append_new(array, row_json(&rows[i]));
     report = json_pack("{s:s, s:o, s:o}", "version", smew_version(), "machine", machine(others),
                        "rows", array);
-    fine = report != NULL && json_dumpf(report, out, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) == 0;
-    (void)fputc('\n', out);
-    json_decref(report);
-    return fine && fflush(out) == 0;
+    return bench_json_print(report, out);
 }

@@ -5,6 +5,7 @@
  * more to do: the last of a run of the poller's, one that found a heartbeat's traces.  The mean
  * holds both.
  */
+#include "bench/json.h"
 #include "bench/steps.h"
 
 #include <stdio.h>
@@ -111,7 +112,6 @@ static bool print(const struct result *results, size_t count, size_t size, bool 
 {
     json_t *array, *report;
     char title[64];
-    bool fine;
 
     if (!json) {
         (void)snprintf(title, sizeof(title), "instructions a message of %zu B", size);
@@ -125,11 +125,7 @@ static bool print(const struct result *results, size_t count, size_t size, bool 
         (void)json_array_append_new(array, row_json(&results[i]));
     report = json_pack("{s:s, s:I, s:o}", "version", smew_version(), "size", (json_int_t)size,
                        "rows", array);
-    fine = report != NULL &&
-           json_dumpf(report, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) == 0 &&
-           puts("") >= 0 && fflush(stdout) == 0;
-    json_decref(report);
-    return fine;
+    return bench_json_print(report, stdout);
 }
 
 /* ---- the whole ---- */

@@ -15,6 +15,7 @@
  * Failure mode: a thread that cannot be made; that pair is dropped, and a row without one says so
  * with a dash.
  */
+#include "bench/json.h"
 #include "bench/sync.h"
 
 #include <pthread.h>
@@ -457,7 +458,6 @@ static json_t *row_json(const struct row *row)
 static bool print(struct row *const *chosen, size_t count, bool json)
 {
     json_t *array, *report;
-    bool fine;
 
     if (!json) {
         (void)printf("%-46s %9s %9s   other / it (least..most) samples\n",
@@ -470,11 +470,7 @@ static bool print(struct row *const *chosen, size_t count, bool json)
     for (size_t i = 0; i < count; i++)
         (void)json_array_append_new(array, row_json(chosen[i]));
     report = json_pack("{s:s, s:o}", "version", smew_version(), "rows", array);
-    fine = report != NULL &&
-           json_dumpf(report, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) == 0 &&
-           puts("") >= 0 && fflush(stdout) == 0;
-    json_decref(report);
-    return fine;
+    return bench_json_print(report, stdout);
 }
 
 static const char *name_of(size_t row)

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/crc32c/word.h"
+#include "base/inline.h"
 
 /* Goes on from `crc`, the result for the bytes before; 0 for none. */
 uint32_t smew__crc32c(uint32_t crc, const void *data, size_t size);
@@ -102,14 +103,16 @@ static inline bool smew__crc32c_takes_few(size_t size)
            atomic_load_explicit(&smew__crc32c_is_hardware, memory_order_relaxed);
 }
 
-static inline uint32_t smew__crc32c_copy_few(uint32_t crc, uint8_t *copy, const uint8_t *data,
-                                             size_t size)
+/* Line by line, each by one of the functions above: a constant, where this is in line. */
+SMEW__INLINE uint32_t smew__crc32c_few(uint32_t crc, uint8_t *copy, const uint8_t *data,
+                                       size_t size,
+                                       uint64_t (*line)(uint64_t, uint8_t *, const uint8_t *))
 {
     uint64_t remainder = ~crc;
     size_t at = 0;
 
     do {
-        remainder = smew__crc32c_copy_line(remainder, copy + at, data + at);
+        remainder = line(remainder, copy + at, data + at);
         at += SMEW__CRC32C_LINE;
     } while (at != size);
     return ~(uint32_t)remainder;
@@ -124,7 +127,7 @@ static inline uint32_t smew__crc32c_copy_few(uint32_t crc, uint8_t *copy, const 
 static inline uint32_t smew__crc32c_copy(uint32_t crc, void *copy, const void *data, size_t size)
 {
     if (smew__crc32c_takes_few(size))
-        return smew__crc32c_copy_few(crc, copy, data, size);
+        return smew__crc32c_few(crc, copy, data, size, smew__crc32c_copy_line);
     if (size <= SMEW__CRC32C_FEW &&
         atomic_load_explicit(&smew__crc32c_is_hardware, memory_order_relaxed))
         return smew__crc32c_copy_hardware(crc, copy, data, size);
@@ -138,14 +141,7 @@ static inline uint32_t smew__crc32c_copy(uint32_t crc, void *copy, const void *d
 static inline uint32_t smew__crc32c_take_few(uint32_t crc, uint8_t *copy, const uint8_t *data,
                                              size_t size)
 {
-    uint64_t remainder = ~crc;
-    size_t at = 0;
-
-    do {
-        remainder = smew__crc32c_take_line(remainder, copy + at, data + at);
-        at += SMEW__CRC32C_LINE;
-    } while (at != size);
-    return ~(uint32_t)remainder;
+    return smew__crc32c_few(crc, copy, data, size, smew__crc32c_take_line);
 }
 
 static inline uint32_t smew__crc32c_take(uint32_t crc, uint8_t *copy, const uint8_t *data,

@@ -308,16 +308,16 @@ static void need_steps(void)
 
 #if !defined(__x86_64__) && !defined(__aarch64__)
     print_message("no stepping on this processor\n");
-    skip();
+    skip(); /* ptrace steps elsewhere, too, but nobody has written how the counter is read */
 #endif
     if (SUPPORT_SANITIZED) {
         print_message("the instructions would be the sanitizer's\n");
-        skip();
+        skip(); /* it would count them, and stop its threads in the midst of its locks */
     }
     CPU_ZERO(&cores);
     if (sched_getaffinity(0, sizeof(cores), &cores) != 0 || CPU_COUNT(&cores) < 2) {
         print_message("there are not two cores\n");
-        skip();
+        skip(); /* the other side runs while this one stands: smew-bench refuses it, too */
     }
     print_message("where ptrace is refused this is skipped\n");
     support_step_kill(support_step_start(stand, NULL));
